@@ -1,0 +1,1 @@
+"""Doorstep: the open last-mile orchestration platform."""

@@ -1,0 +1,1 @@
+"""Who is who: principals, passwords, tokens and keys."""

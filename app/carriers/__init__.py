@@ -1,0 +1,1 @@
+"""Gateways to carriers' systems."""

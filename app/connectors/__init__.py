@@ -1,0 +1,1 @@
+"""Adapters to WMS, OMS, TMS and ERP systems."""

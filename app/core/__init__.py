@@ -1,0 +1,1 @@
+"""Settings, database, clock, ids, money, geography, errors. Knows no noun and no transport."""

@@ -1,0 +1,1 @@
+"""Work in the background. The only user of arq."""

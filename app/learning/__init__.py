@@ -1,0 +1,1 @@
+"""Models that learn from outcomes: plain data in, plain data out."""

@@ -1,0 +1,109 @@
+"""Every table. Imported whole, so that the metadata is complete."""
+
+from app.models.accounts import ApiKey, KeyScope, RefreshToken, User, UserKind
+from app.models.allocations import Allocation, AllocationState
+from app.models.base import metadata
+from app.models.carriers import Carrier, CarrierCapacity, CarrierKind, TenderMode
+from app.models.decisions import Decision, DecisionKind
+from app.models.driver_events import DriverEvent, RecordOutcome
+from app.models.events import ActorKind, Counter, Event, EventReader
+from app.models.exceptions import ExceptionCase, ExceptionState, Severity
+from app.models.feedback import Feedback, Questionnaire
+from app.models.fleet import Driver, DriverPosition, Vehicle
+from app.models.holds import Hold, HoldState
+from app.models.idempotency import IdempotentCall
+from app.models.inventory import InventoryLevel, InventoryMovement, MovementReason
+from app.models.jobs import Job, JobKind, JobState
+from app.models.messages import Message, MessageState
+from app.models.nodes import FulfilmentNode, NodeKind
+from app.models.orders import Channel, Order, OrderKind, OrderLine, OrderState, ProofKind
+from app.models.plans import Plan, PlanState
+from app.models.policies import Policy
+from app.models.products import Product
+from app.models.proofs import Proof, Upload, UploadState
+from app.models.routes import Route, RouteState
+from app.models.shipments import (
+    AttemptOutcome,
+    CarrierMilestone,
+    DeliveryAttempt,
+    FailureReason,
+    Shipment,
+    ShipmentLine,
+    ShipmentState,
+)
+from app.models.stops import Handover, Stop, StopKind, StopOutcome, StopShipment, StopState
+from app.models.tenders import Tender, TenderState
+
+__all__ = [
+    "ActorKind",
+    "Allocation",
+    "AllocationState",
+    "ApiKey",
+    "AttemptOutcome",
+    "Carrier",
+    "CarrierCapacity",
+    "CarrierKind",
+    "CarrierMilestone",
+    "Channel",
+    "Counter",
+    "Decision",
+    "DecisionKind",
+    "DeliveryAttempt",
+    "Driver",
+    "DriverEvent",
+    "DriverPosition",
+    "Event",
+    "EventReader",
+    "ExceptionCase",
+    "ExceptionState",
+    "FailureReason",
+    "Feedback",
+    "FulfilmentNode",
+    "Handover",
+    "Hold",
+    "HoldState",
+    "IdempotentCall",
+    "InventoryLevel",
+    "InventoryMovement",
+    "Job",
+    "JobKind",
+    "JobState",
+    "KeyScope",
+    "Message",
+    "MessageState",
+    "MovementReason",
+    "NodeKind",
+    "Order",
+    "OrderKind",
+    "OrderLine",
+    "OrderState",
+    "Plan",
+    "PlanState",
+    "Policy",
+    "Product",
+    "Proof",
+    "ProofKind",
+    "Questionnaire",
+    "RecordOutcome",
+    "RefreshToken",
+    "Route",
+    "RouteState",
+    "Severity",
+    "Shipment",
+    "ShipmentLine",
+    "ShipmentState",
+    "Stop",
+    "StopKind",
+    "StopOutcome",
+    "StopShipment",
+    "StopState",
+    "Tender",
+    "TenderMode",
+    "TenderState",
+    "Upload",
+    "UploadState",
+    "User",
+    "UserKind",
+    "Vehicle",
+    "metadata",
+]

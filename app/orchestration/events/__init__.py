@@ -1,0 +1,1 @@
+"""The event log: appending to it, and reading it safely."""

@@ -1,0 +1,52 @@
+"""Appending to the event log, in the transaction that makes the change."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.principals import Principal
+from app.models import Event
+from app.models.base import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What an event is about. The optional keys decide who may see it."""
+
+    kind: str
+    id: uuid.UUID
+    reference: str
+    order_id: uuid.UUID | None = None
+    carrier_id: uuid.UUID | None = None
+    route_id: uuid.UUID | None = None
+
+
+def append(
+    session: AsyncSession,
+    *,
+    type: str,
+    subject: Subject,
+    actor: Principal,
+    now: datetime,
+    summary: str,
+    data: Json | None = None,
+) -> Event:
+    """Adds one event. `type` is `noun.past_tense`; `data` must be plain JSON."""
+    event = Event(
+        type=type,
+        at=now,
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        subject_reference=subject.reference,
+        order_id=subject.order_id,
+        carrier_id=subject.carrier_id,
+        route_id=subject.route_id,
+        actor_kind=actor.actor_kind,
+        actor_name=actor.name,
+        summary=summary,
+        data=data or {},
+    )
+    session.add(event)
+    return event

@@ -1,0 +1,1 @@
+"""Simulated shops, dispatcher, carriers, drivers and customers: clients of the endpoint like any other."""

@@ -1,0 +1,1 @@
+"""HTTP beside GraphQL: uploads, pages, health."""
