@@ -50,7 +50,7 @@ class Row(SQLModel):
 class TimedRow(Row):
     """A row that knows when it was made, in business time."""
 
-    created_at: datetime = Field(default_factory=clock.now, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    created_at: datetime = Field(default_factory=clock.now, sa_type=DateTime(timezone=True))
 
 
 __all__ = ["JSONB", "Json", "Row", "TimedRow", "choice", "metadata", "quoted"]

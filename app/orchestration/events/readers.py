@@ -8,6 +8,7 @@ no later transaction can get a lower number. The reader's cursor moves in the tr
 from sqlalchemy import Select, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.models import Event, EventReader
 
@@ -17,12 +18,12 @@ Cursor = tuple[int, int]
 START: Cursor = (0, 0)
 
 
-def settled_after(cursor: Cursor) -> Select[tuple[Event]]:
+def settled_after(cursor: Cursor) -> Select[Event]:
     """Events that a reader at `cursor` may pass, in reading order."""
     return (
         select(Event)
-        .where(SETTLED, tuple_(Event.transaction_id, Event.position) > tuple_(*cursor))  # type: ignore[arg-type]
-        .order_by(Event.transaction_id, Event.position)  # type: ignore[arg-type]
+        .where(SETTLED, tuple_(col(Event.transaction_id), col(Event.position)) > tuple_(*cursor))
+        .order_by(col(Event.transaction_id), col(Event.position))
     )
 
 
@@ -38,7 +39,7 @@ async def read_next(session: AsyncSession, *, reader: str, limit: int) -> list[E
     """
     await session.execute(insert(EventReader).values(name=reader).on_conflict_do_nothing())
     row = await session.scalar(
-        select(EventReader).where(EventReader.name == reader).with_for_update(skip_locked=True)  # type: ignore[arg-type]
+        select(EventReader).where(col(EventReader.name) == reader).with_for_update(skip_locked=True)
     )
     if row is None:
         return []
@@ -51,6 +52,6 @@ async def read_next(session: AsyncSession, *, reader: str, limit: int) -> list[E
 async def newest_cursor(session: AsyncSession) -> Cursor:
     """Where a live reader starts that only wants what happens from now on."""
     found = await session.scalar(
-        select(Event).where(SETTLED).order_by(Event.transaction_id.desc(), Event.position.desc()).limit(1)  # type: ignore[union-attr]
+        select(Event).where(SETTLED).order_by(col(Event.transaction_id).desc(), col(Event.position).desc()).limit(1)
     )
     return START if found is None else cursor_of(found)

@@ -1,0 +1,62 @@
+"""The doorbell of the workers: arq queues that wake and carry, and may lose everything.
+
+The database holds what is to do. A ring enqueues the queue's sweep, which finds what is due there; the sweep also runs
+every second by itself, so that a lost ring, or a wiped server, costs a moment and never a job.
+"""
+
+from enum import StrEnum
+
+import orjson
+import structlog
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+
+class QueueName(StrEnum):
+    """The arq queues, each with workers of its own: a killed solver must not hold up the messages."""
+
+    DEFAULT = "default"
+    SOLVER = "solver"
+    NOTIFY = "notify"
+
+
+def serialise(value: dict[str, object]) -> bytes:
+    """JSON instead of arq's pickle: what lies in the queue can never run code."""
+    return orjson.dumps(value, default=str)
+
+
+def deserialise(value: bytes) -> dict[str, object]:
+    """The reverse of `serialise`."""
+    return orjson.loads(value)  # type: ignore[no-any-return]  # arq only ever puts objects there
+
+
+async def connect(redis_url: str) -> ArqRedis:
+    """A pool of connections that speaks this module's JSON."""
+    return await create_pool(
+        RedisSettings.from_dsn(redis_url), job_serializer=serialise, job_deserializer=deserialise
+    )
+
+
+class Doorbell:
+    """Rings a queue after a commit. Never fails: without Redis the sweep comes a second later."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis_url = redis_url
+        self._pool: ArqRedis | None = None
+
+    async def ring(self, queue: str) -> None:
+        """Wakes the workers of a queue."""
+        name = QueueName(queue)
+        try:
+            if self._pool is None:
+                self._pool = await connect(self._redis_url)
+            await self._pool.enqueue_job("sweep", _job_id=f"sweep:{name}", _queue_name=name)
+        except (RedisError, OSError) as error:
+            log.warning("doorbell.unheard", queue=name, error=str(error))
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        if self._pool is not None:
+            await self._pool.aclose()

@@ -1,0 +1,58 @@
+"""Carries the event log to its durable readers: each event once, its cursor moving with its side effect.
+
+An event that a reader cannot take is passed over with an open exception that names it, so that one bad event never
+stops the rest.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.core.database import Database
+from app.models import Event
+from app.orchestration.events import readers
+
+BATCH = 200
+
+Reader = Callable[[AsyncSession, Sequence[Event], datetime], Awaitable[None]]
+PassedOver = Callable[[AsyncSession, Event, str, str, datetime], Awaitable[None]]
+log = structlog.get_logger(__name__)
+
+
+async def drain(database: Database, handlers: Mapping[str, Reader], passed_over: PassedOver) -> int:
+    """Lets every reader read to the end of what has settled; answers how many events were handled."""
+    handled = 0
+    for name, handle in handlers.items():
+        while count := await _step(database, name, handle, passed_over):
+            handled += count
+            if count < BATCH:
+                break
+    return handled
+
+
+async def _step(database: Database, name: str, handle: Reader, passed_over: PassedOver) -> int:
+    try:
+        async with database.transaction() as session:
+            events = await readers.read_next(session, reader=name, limit=BATCH)
+            if events:
+                await handle(session, events, clock.now())
+            return len(events)
+    except Exception:
+        log.exception("relay.batch_failed", reader=name)
+    return await _one_by_one(database, name, handle, passed_over)
+
+
+async def _one_by_one(database: Database, name: str, handle: Reader, passed_over: PassedOver) -> int:
+    async with database.transaction() as session:
+        events = await readers.read_next(session, reader=name, limit=BATCH)
+        for event in events:
+            try:
+                async with session.begin_nested():
+                    await handle(session, [event], clock.now())
+            except Exception as error:
+                log.exception("relay.event_passed_over", reader=name, event=str(event.id))
+                await passed_over(session, event, name, repr(error), clock.now())
+        return len(events)

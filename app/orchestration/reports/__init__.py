@@ -1,0 +1,1 @@
+"""Reports: what a day came to."""
