@@ -15,6 +15,9 @@ ATTEMPTS = 4
 
 Result = TypeVar("Result")
 
+# The name under which floors that write no SQL pass a session on.
+Session = AsyncSession
+
 
 def normalised_url(url: str) -> str:
     """The URL with the asyncpg driver, whatever form of `postgres://` the host gave."""

@@ -31,6 +31,14 @@ def from_global(kind: str, value: str, *, field: str = "id") -> uuid.UUID:
     raise NotFound(kind.lower(), repr(value[:80]), field=field)
 
 
+def kind_of(value: str) -> str:
+    """The kind that a global id names, or an empty text where it is no global id."""
+    try:
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode().partition(":")[0]
+    except (ValueError, binascii.Error):
+        return ""
+
+
 def to_cursor(*parts: object) -> str:
     """An opaque keyset cursor over the sort key's parts."""
     return base64.urlsafe_b64encode("|".join(str(part) for part in parts).encode()).decode().rstrip("=")

@@ -1,0 +1,1 @@
+"""Calls that carry an idempotency key: performed once, answered alike ever after."""
