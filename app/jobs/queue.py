@@ -22,6 +22,11 @@ class QueueName(StrEnum):
     NOTIFY = "notify"
 
 
+def key_of(name: QueueName) -> str:
+    """The queue's key in Redis."""
+    return f"doorstep:{name}"
+
+
 def serialise(value: dict[str, object]) -> bytes:
     """JSON instead of arq's pickle: what lies in the queue can never run code."""
     return orjson.dumps(value, default=str)
@@ -30,13 +35,6 @@ def serialise(value: dict[str, object]) -> bytes:
 def deserialise(value: bytes) -> dict[str, object]:
     """The reverse of `serialise`."""
     return orjson.loads(value)  # type: ignore[no-any-return]  # arq only ever puts objects there
-
-
-async def connect(redis_url: str) -> ArqRedis:
-    """A pool of connections that speaks this module's JSON."""
-    return await create_pool(
-        RedisSettings.from_dsn(redis_url), job_serializer=serialise, job_deserializer=deserialise
-    )
 
 
 class Doorbell:
@@ -49,12 +47,18 @@ class Doorbell:
     async def ring(self, queue: str) -> None:
         """Wakes the workers of a queue."""
         name = QueueName(queue)
+        await self.enqueue("sweep", unique=f"sweep:{name}", queue_key=key_of(name))
+
+    async def enqueue(self, function: str, *arguments: str, unique: str, queue_key: str) -> None:
+        """Enqueues a function once while `unique` waits or runs."""
         try:
             if self._pool is None:
-                self._pool = await connect(self._redis_url)
-            await self._pool.enqueue_job("sweep", _job_id=f"sweep:{name}", _queue_name=name)
+                self._pool = await create_pool(
+                    RedisSettings.from_dsn(self._redis_url), job_serializer=serialise, job_deserializer=deserialise
+                )
+            await self._pool.enqueue_job(function, *arguments, _job_id=unique, _queue_name=queue_key)
         except (RedisError, OSError) as error:
-            log.warning("doorbell.unheard", queue=name, error=str(error))
+            log.warning("doorbell.unheard", queue=queue_key, error=str(error))
 
     async def close(self) -> None:
         """Closes the pool."""

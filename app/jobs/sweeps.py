@@ -1,0 +1,39 @@
+"""What each queue looks for every second, and whenever it is rung."""
+
+from app.core import clock
+from app.jobs import relay, sender
+from app.jobs.queue import QueueName, key_of
+from app.jobs.workshop import Workshop
+from app.models import JobKind
+from app.orchestration.counters import reader as counters
+from app.orchestration.exceptions import operations as exceptions
+from app.orchestration.jobs import queries as jobs
+from app.orchestration.messages import reader as messages
+from app.orchestration.tenders import operations as tenders
+
+# Every durable reader of the event log.
+READERS = {"messages": messages.read, "counters": counters.read}
+
+
+async def carry_events(workshop: Workshop) -> None:
+    """What time made due, and then the event log to its readers."""
+    async with workshop.database.transaction() as session:
+        await tenders.expire_due(session, now=clock.now())
+    if await relay.drain(workshop.database, READERS, exceptions.record_event_passed_over):
+        await workshop.doorbell.ring(QueueName.NOTIFY)
+
+
+async def start_due_jobs(workshop: Workshop) -> None:
+    """Puts every job that waits, or whose worker fell silent, on the solver's queue: once per attempt."""
+    async with workshop.database.reading() as session:
+        due = await jobs.due(session, kinds=list(JobKind), now=clock.wall_now())
+    for job in due:
+        await workshop.doorbell.enqueue(
+            "run_job", str(job.id), unique=f"job:{job.id}:{job.attempts}", queue_key=key_of(QueueName.SOLVER)
+        )
+
+
+async def send_due_messages(workshop: Workshop) -> None:
+    """Sends until nothing is due."""
+    while await sender.send_batch(workshop):
+        pass

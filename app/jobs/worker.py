@@ -1,0 +1,78 @@
+"""arq's workers: one process per queue, each sweeping for what is due there.
+
+    default   the event log's readers, and what time alone makes due (an offer that nobody answered)
+    solver    jobs: allocation and planning, each solve in a subprocess of its own
+    notify    messages
+
+An arq job here is only ever a wake-up. Killing a worker loses nothing: leases run out, and the next sweep of any other
+worker of that queue takes the work up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import structlog
+from arq import cron, func
+from arq.connections import RedisSettings
+from arq.typing import WorkerCoroutine
+from arq.worker import Worker
+from redis.exceptions import RedisError
+
+from app.jobs import queue, running, sweeps
+from app.jobs.queue import QueueName
+from app.jobs.workshop import Workshop
+
+EVERY_SECOND = set(range(60))
+# A job may take this long before arq cancels it; the solver's own limit is far below.
+JOB_TIMEOUT_SECONDS = 3_600
+log = structlog.get_logger(__name__)
+
+Sweep = Callable[[Workshop], Awaitable[None]]
+SWEEPS: dict[QueueName, Sweep] = {
+    QueueName.DEFAULT: sweeps.carry_events,
+    QueueName.SOLVER: sweeps.start_due_jobs,
+    QueueName.NOTIFY: sweeps.send_due_messages,
+}
+CONCURRENCY = {QueueName.DEFAULT: 4, QueueName.SOLVER: 4, QueueName.NOTIFY: 4}
+
+
+def build(name: QueueName, workshop: Workshop) -> Worker:
+    """The arq worker of one queue."""
+
+    async def sweep(_: dict[Any, Any]) -> None:
+        await SWEEPS[name](workshop)
+
+    async def run_job(_: dict[Any, Any], job_id: str) -> None:
+        await running.run_job(workshop, job_id)
+
+    return Worker(
+        functions=[
+            func(cast(WorkerCoroutine, sweep), name="sweep", keep_result=0),
+            func(cast(WorkerCoroutine, run_job), name="run_job", keep_result=0),
+        ],
+        cron_jobs=[cron(cast(WorkerCoroutine, sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)],
+        queue_name=queue.key_of(name),
+        redis_settings=RedisSettings.from_dsn(workshop.settings.redis_url),
+        job_serializer=queue.serialise,
+        job_deserializer=queue.deserialise,
+        max_jobs=CONCURRENCY[name],
+        job_timeout=JOB_TIMEOUT_SECONDS,
+        poll_delay=0.05,
+        health_check_interval=10,
+        max_tries=1,
+        handle_signals=False,
+    )
+
+
+async def run(name: QueueName, workshop: Workshop) -> None:
+    """Works until cancelled, and again after every loss of Redis."""
+    while True:
+        worker = build(name, workshop)
+        try:
+            await worker.async_run()
+        except (RedisError, OSError) as error:
+            log.warning("worker.redis_lost", queue=name, error=str(error))
+            await asyncio.sleep(1)
+        finally:
+            await worker.close()
