@@ -132,7 +132,7 @@ async def perform(
         )
     except Refusal as refusal:
         return payload(user_errors=[UserErrorType.of(refusal.to_user_error())])
-    for queue in ("events", *wake):
+    for queue in ("default", *wake):
         await context.wake(queue)
     context.forget()
     return await answer(outcome)

@@ -1,0 +1,82 @@
+"""Sending as the database sees it: claim under a lease, then record what became of each message.
+
+A sender that dies after the provider took a message and before that was recorded leaves it QUEUED; it goes out again
+when the lease runs out. The message's id goes with it, so that the folder, mail servers and the inbox know it again.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import SYSTEM
+from app.models import Message, MessageState
+from app.orchestration.events import log
+from app.orchestration.messages import policies
+
+
+async def claim_due(
+    session: AsyncSession, *, now: datetime, wall: datetime, lease: timedelta, limit: int
+) -> list[Message]:
+    """Takes messages that are due and that nobody else is sending. Leases live in machine time."""
+    statement = (
+        select(Message)
+        .where(
+            col(Message.state) == MessageState.QUEUED,
+            col(Message.not_before) <= now,
+            or_(col(Message.leased_until).is_(None), col(Message.leased_until) < wall),
+        )
+        .order_by(col(Message.not_before), col(Message.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    messages = list(await session.scalars(statement))
+    for message in messages:
+        message.leased_until = wall + lease
+        message.attempts += 1
+    return messages
+
+
+async def _locked(session: AsyncSession, message: Message) -> Message:
+    statement = select(Message).where(col(Message.id) == message.id).with_for_update()
+    return (await session.scalars(statement)).one()
+
+
+async def record_sent(session: AsyncSession, message: Message, *, provider_id: str, now: datetime) -> None:
+    """The provider took it."""
+    row = await _locked(session, message)
+    if row.state is not MessageState.QUEUED:
+        return
+    row.state = policies.next_state(row.state, "send")
+    row.provider_id, row.sent_at, row.leased_until = provider_id, now, None
+    _append(session, row, "message.sent", f"{row.kind} sent by {row.channel}", now)
+
+
+async def record_failure(
+    session: AsyncSession, message: Message, *, code: str, text: str, may_retry: bool, now: datetime, wall: datetime
+) -> None:
+    """The provider did not take it: another try later, or FAILED for good."""
+    row = await _locked(session, message)
+    if row.state is not MessageState.QUEUED:
+        return
+    row.error_code, row.error_message = code, text
+    wait = policies.retry_after(row.attempts) if may_retry else None
+    if wait is not None:
+        row.leased_until = wall + wait
+        return
+    row.state = policies.next_state(row.state, "fail")
+    _append(session, row, "message.failed", f"{row.kind} by {row.channel} failed: {text}", now)
+
+
+def _append(session: AsyncSession, message: Message, type: str, summary: str, now: datetime) -> None:
+    subject = log.Subject(kind="message", id=message.id, reference=message.kind, order_id=message.order_id)
+    log.append(
+        session,
+        type=type,
+        subject=subject,
+        actor=SYSTEM,
+        now=now,
+        summary=summary,
+        data={"channel": message.channel, "kind": message.kind, "errorCode": message.error_code},
+    )
