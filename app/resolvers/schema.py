@@ -1,20 +1,83 @@
-"""The one schema, composed of each noun's fields."""
+"""The one schema, composed of each noun's fields, with its limits."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import (
+    AddValidationRules,
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    ParserCache,
+    QueryDepthLimiter,
+    SchemaExtension,
+    ValidationCache,
+)
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
 
+from app.resolvers.accounts import AccountMutations
+from app.resolvers.errors import Errors
 from app.resolvers.relay import RelayQueries
+from app.resolvers.viewer import ViewerQueries
 from app.schema.scalars import SCALARS
+
+DEEPEST = 15
+MOST_ALIASES = 50
+MOST_TOKENS = 5_000
+CACHED_DOCUMENTS = 256
+
+# Built once: rules that are new objects on each request would never hit the validation cache.
+LIMITS = [
+    *MaxAliasesLimiter(max_alias_count=MOST_ALIASES).validation_rules,
+    *QueryDepthLimiter(max_depth=DEEPEST).validation_rules,
+]
 
 
 @strawberry.type
-class Query(RelayQueries):
+class Query(ViewerQueries, RelayQueries):
     """What can be read."""
 
 
-def build_schema() -> strawberry.Schema:
-    """The schema with its limits and error handling."""
-    return strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
+@strawberry.type
+class Mutation(AccountMutations):
+    """What can be done."""
+
+
+class FreshReads(SchemaExtension):
+    """Each operation reads the present, also where a WebSocket carries many on one context."""
+
+    def on_operation(self) -> Iterator[None]:
+        """Forgets what the last operation loaded."""
+        context = self.execution_context.context
+        if context is not None:
+            context.forget()
+        yield
+
+
+class Schema(strawberry.Schema):
+    """Leaves the logging of errors to the `Errors` extension, which knows refusals from faults."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Does nothing: a refused call is no fault of the server."""
+
+
+def build_schema(**types: Any) -> strawberry.Schema:
+    """The schema with its limits and error handling; `types` replace the root types, for tests of the machinery."""
+    roots: dict[str, Any] = {"query": Query, "mutation": Mutation, **types}
+    return Schema(
+        **roots,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[
+            FreshReads,
+            Errors,
+            lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
+            lambda: AddValidationRules(LIMITS),
+            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        ],
+    )
 
 
 schema = build_schema()

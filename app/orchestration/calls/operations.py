@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.core.database import Database
 from app.core.errors import Conflict
@@ -64,7 +65,7 @@ async def _claim(session: AsyncSession, *, call: Call, now: datetime) -> Json | 
             caller=call.caller, operation=call.operation, key=call.key, input_hash=call.input_hash, outcome={}, at=now
         )
         .on_conflict_do_nothing()
-        .returning(IdempotentCall.key)  # type: ignore[arg-type]  # SQLModel types a column as its value
+        .returning(col(IdempotentCall.key))
     )
     if taken is not None:
         return None
@@ -78,11 +79,11 @@ async def _claim(session: AsyncSession, *, call: Call, now: datetime) -> Json | 
     return earlier.outcome
 
 
-def _is(call: Call) -> tuple[bool, bool, bool]:
+def _is(call: Call) -> tuple[ColumnElement[bool], ...]:
     return (
-        IdempotentCall.caller == call.caller,
-        IdempotentCall.operation == call.operation,
-        IdempotentCall.key == call.key,
+        col(IdempotentCall.caller) == call.caller,
+        col(IdempotentCall.operation) == call.operation,
+        col(IdempotentCall.key) == call.key,
     )
 
 
