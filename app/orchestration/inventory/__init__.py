@@ -1,0 +1,1 @@
+"""Stock: the level of an sku at a node, and the ledger whose sum it is."""

@@ -1,0 +1,55 @@
+"""Reading stock. Staff and integrations see it; nobody else does."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import STAFF, Principal, PrincipalKind
+from app.models import FulfilmentNode, InventoryLevel
+from app.orchestration.paging import Page, page
+
+SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
+
+
+def visible(viewer: Principal) -> ColumnElement[bool]:
+    """Which levels the viewer sees."""
+    return true() if viewer.kind in SEEING else false()
+
+
+async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, InventoryLevel]:
+    """The levels with these keys."""
+    found = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.id).in_(ids), visible(viewer)))
+    return {level.id: level for level in found}
+
+
+async def listed(
+    session: AsyncSession, viewer: Principal, *, node: str | None, sku: str | None, **arguments: Any
+) -> Page[InventoryLevel]:
+    """One page of the levels, of one node or one sku where these are given."""
+    statement = select(InventoryLevel).where(visible(viewer))
+    if node is not None:
+        statement = statement.join(FulfilmentNode, col(FulfilmentNode.id) == col(InventoryLevel.node_id)).where(
+            col(FulfilmentNode.reference) == node
+        )
+    if sku is not None:
+        statement = statement.where(col(InventoryLevel.sku) == sku)
+    return await page(session, statement, key_columns=[InventoryLevel.id], **arguments)
+
+
+async def available_by_node(session: AsyncSession, skus: Collection[str]) -> dict[uuid.UUID, dict[str, int]]:
+    """What can still be promised of these skus: node -> sku -> quantity above zero."""
+    found = await session.execute(
+        select(
+            col(InventoryLevel.node_id),
+            col(InventoryLevel.sku),
+            col(InventoryLevel.on_hand) - col(InventoryLevel.reserved),
+        ).where(col(InventoryLevel.sku).in_(skus), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved))
+    )
+    answer: dict[uuid.UUID, dict[str, int]] = {}
+    for node_id, sku, quantity in found:
+        answer.setdefault(node_id, {})[sku] = quantity
+    return answer

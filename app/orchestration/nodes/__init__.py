@@ -1,0 +1,1 @@
+"""Fulfilment nodes: where goods leave from."""

@@ -1,0 +1,1 @@
+"""Products: the goods behind an sku."""
