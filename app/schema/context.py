@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from app.auth.principals import ANONYMOUS, Principal
 from app.core import clock
+from app.core.blobs import BlobStore
 from app.core.database import Database, Session
 from app.core.settings import Settings
 from app.models import Event
@@ -40,7 +41,7 @@ class Context:
     database: Database
     settings: Settings
     principal: Principal = ANONYMOUS
-    blobs: Any = None
+    blobs: BlobStore | None = None
     wake: Callable[[str], Awaitable[None]] = no_wake
     live: LiveEvents | None = None
     connection_params: dict[str, Any] | None = None
