@@ -1,0 +1,28 @@
+"""Every type of event that the log may hold: `noun.past_tense`. Webhooks and readers choose among them."""
+
+EVENT_TYPES = frozenset(
+    f"{noun}.{happening}"
+    for noun, happenings in {
+        "order": (
+            "received updated allocated unallocated cancelled completed partially_completed failed in_fulfilment"
+        ),
+        "shipment": (
+            "created tendered assigned planned picked_up out_for_delivery approaching delivered partially_delivered"
+            " attempt_failed returning returned lost cancelled eta_changed delayed"
+        ),
+        "tender": "offered accepted rejected expired withdrawn",
+        "plan": "drafted published",
+        "route": "published accepted started completed changed cancelled",
+        "stop": "arrived departed failed skipped noted",
+        "inventory": "counted moved",
+        "carrier": "capacity_set",
+        "proof": "captured",
+        "message": "sent failed",
+        "feedback": "submitted",
+        "policy": "updated",
+        "job": "queued progressed finished",
+        "exception": "opened resolved",
+        "preferences": "updated",
+    }.items()
+    for happening in happenings.split()
+)

@@ -1,0 +1,1 @@
+"""Policies: the rules of one vertical, as versioned data."""

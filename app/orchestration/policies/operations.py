@@ -1,0 +1,81 @@
+"""Changing a policy: every change is a new version, and none is ever lost."""
+
+from datetime import datetime
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.principals import SYSTEM, Principal
+from app.core.errors import Conflict, NotFound
+from app.core.ids import new_id
+from app.models import Policy
+from app.models.base import Json
+from app.orchestration.events import log
+from app.orchestration.events.log import Subject
+from app.orchestration.policies.documents import PolicyDocument, merged, parse
+from app.orchestration.policies.queries import STANDARD, newest
+
+DEFAULT_VERTICAL = "parcels"
+
+
+async def ensure_defaults(session: AsyncSession, now: datetime) -> None:
+    """Writes version 1 of the standard policy where there is none yet. Safe to call at every start."""
+    await session.execute(
+        insert(Policy)
+        .values(
+            id=new_id(),
+            name=STANDARD,
+            version=1,
+            vertical=DEFAULT_VERTICAL,
+            document=PolicyDocument().to_json(),
+            updated_at=now,
+            updated_by=SYSTEM.name,
+        )
+        .on_conflict_do_nothing(index_elements=["name", "version"])
+    )
+
+
+async def update(
+    session: AsyncSession,
+    *,
+    name: str,
+    changes: Json,
+    expected_version: int | None,
+    actor: Principal,
+    now: datetime,
+) -> Policy:
+    """Lays `changes` over the newest version (JSON Merge Patch) as the next one. Refuses a version that moved on."""
+    if name == STANDARD:
+        await ensure_defaults(session, now)
+    before = await newest(session, name)
+    if before is None:
+        raise NotFound("policy", repr(name), field="name")
+    if expected_version is not None and expected_version != before.version:
+        raise Conflict(
+            "STALE_VERSION",
+            f"Policy {name} is at version {before.version}, not {expected_version}. Read it and change it again.",
+            field="expectedVersion",
+        )
+    document = parse(merged(before.document, changes)).to_json()
+    if document == before.document:
+        return before
+    policy = Policy(
+        name=name,
+        version=before.version + 1,
+        vertical=before.vertical,
+        document=document,
+        updated_at=now,
+        updated_by=actor.name,
+    )
+    session.add(policy)
+    await session.flush()
+    log.append(
+        session,
+        type="policy.updated",
+        subject=Subject(kind="policy", id=policy.id, reference=name),
+        actor=actor,
+        now=now,
+        summary=f"Policy {name} is now at version {policy.version}.",
+        data={"name": name, "version": policy.version, "changed": sorted(changes)},
+    )
+    return policy
