@@ -45,7 +45,9 @@ class Wakes:
             task.add_done_callback(lambda _: self._ringing.pop(name, None))
 
     async def close(self) -> None:
-        """Waits for the rings under way."""
+        """Drops the rings under way: the workers look for themselves every second."""
+        for task in self._ringing.values():
+            task.cancel()
         await asyncio.gather(*self._ringing.values(), return_exceptions=True)
         await self._doorbell.close()
 
