@@ -1,0 +1,143 @@
+"""A driver with the companion app: often offline, so that events go out late, in batches, and now and then twice."""
+
+import asyncio
+import hashlib
+import random
+import struct
+import uuid
+import zlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.core import clock
+from app.simulator import waiting
+from app.simulator.client import Client
+from app.simulator.customer import Customers
+
+LOOK_SECONDS = 1.5
+# Drives take their planned time times a factor of this spread (standard deviation of its logarithm).
+DRIVE_SPREAD = 0.25
+OFFLINE_SHARE = 0.15
+SENT_TWICE_SHARE = 0.05
+
+
+class Driver:
+    """One driver's day, route after route."""
+
+    def __init__(self, client: Client, *, customers: Customers, until: datetime, seed: int) -> None:
+        self._client = client
+        self._customers = customers
+        self._until = until
+        self._draw = random.Random(seed)
+        self._visits: dict[str, int] = {}
+        self._unsent: list[dict[str, Any]] = []
+        self.delivered = 0
+
+    async def work(self, *, username: str, password: str) -> None:
+        """Signs in, then drives whatever route is published, until the end of the day."""
+        while clock.now() < self._until:
+            await self._sign_in(username, password)
+            day = (await self._client.run("DriverDay"))["viewer"]["driver"]
+            route = day["currentRoute"]
+            if route is None:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            await self._drive(route)
+
+    async def _sign_in(self, username: str, password: str) -> None:
+        if not self._client.token:
+            payload = await self._client.do("SignIn", {"input": {"username": username, "password": password}})
+            self._client.token = payload["accessToken"]
+
+    async def _drive(self, route: dict[str, Any]) -> None:
+        if route["state"] == "PUBLISHED":
+            await self._client.do("AcceptRoute", {"input": {"routeId": route["id"]}})
+        await waiting.until(datetime.fromisoformat(route["plannedStart"]))
+        moment = clock.now()
+        if route["state"] != "IN_PROGRESS":
+            barcodes = [shipment["reference"] for stop in route["stops"] for shipment in stop["shipments"]]
+            await self._record(moment, loadScanned={"routeId": route["id"], "barcodes": barcodes})
+            await self._record(moment, routeStarted={"routeId": route["id"]})
+            await self._send()
+        previous = datetime.fromisoformat(route["plannedStart"])
+        for stop in route["stops"]:
+            planned = datetime.fromisoformat(stop["plannedArrival"])
+            if stop["state"] not in ("DEPARTED", "SKIPPED", "CANCELLED"):
+                drive = max(planned - previous, timedelta(seconds=20)) * self._draw.lognormvariate(0.0, DRIVE_SPREAD)
+                moment = await self._visit(stop, arrival=moment + drive)
+            previous = planned + timedelta(seconds=stop["serviceSeconds"])
+        await self._record(moment + timedelta(minutes=5), routeCompleted={"routeId": route["id"]})
+        await waiting.until(moment + timedelta(minutes=5))
+        await self._send()
+
+    async def _visit(self, stop: dict[str, Any], *, arrival: datetime) -> datetime:
+        if stop["window"] is not None:
+            arrival = max(arrival, datetime.fromisoformat(stop["window"]["start"]))
+        await waiting.until(arrival)
+        await self._record(arrival, arrived={"stopId": stop["id"]})
+        service = timedelta(seconds=stop["serviceSeconds"] * self._draw.lognormvariate(0.0, 0.3))
+        done = arrival + service
+        reference = stop["shipments"][0]["reference"].split("/")[0]
+        person = self._customers.person(reference)
+        visit = self._visits[reference] = self._visits.get(reference, 0) + 1
+        await waiting.until(done)
+        if visit <= person.absent_visits:
+            await self._record(done, failed={"stopId": stop["id"], "reason": "NOT_HOME"})
+        else:
+            await self._record(done, delivered=await self._handover(stop, reference, person.name, done))
+            self.delivered += 1
+        await self._record(done + timedelta(seconds=10), departed={"stopId": stop["id"]})
+        if self._draw.random() >= OFFLINE_SHARE:
+            await self._send()
+        return done
+
+    async def _handover(self, stop: dict[str, Any], reference: str, name: str, at: datetime) -> dict[str, Any]:
+        kinds = list(stop["proofRequirements"]) or ["PHOTO"]
+        proofs = [await self._proof(kind, stop, reference, at) for kind in kinds if kind != "CASH"]
+        given: dict[str, Any] = {"stopId": stop["id"], "handover": "RECIPIENT", "receivedBy": name, "proofs": proofs}
+        due = [shipment["cashToCollect"] for shipment in stop["shipments"] if shipment["cashToCollect"]]
+        if due:
+            given["cash"] = due[0]
+        return given
+
+    async def _proof(self, kind: str, stop: dict[str, Any], reference: str, at: datetime) -> dict[str, Any]:
+        proof: dict[str, Any] = {"kind": kind, "capturedAt": at.isoformat()}
+        if kind == "PIN":
+            return proof | {"value": await self._customers.pin(reference)}
+        if kind == "BARCODE":
+            return proof | {"value": stop["shipments"][0]["reference"]}
+        if kind == "AGE_CHECK":
+            return proof | {"value": "18+"}
+        picture = _picture(self._draw)
+        digest = hashlib.sha256(picture).hexdigest()
+        payload = await self._client.do(
+            "CreateUpload",
+            {"input": {"kind": kind, "contentType": "image/png", "bytes": len(picture), "sha256": digest}},
+        )
+        upload = payload["upload"]
+        headers = {header["name"]: header["value"] for header in upload["headers"]}
+        await self._client.put(upload["url"], picture, headers)
+        return proof | {"uploadId": upload["id"], "sha256": digest}
+
+    async def _record(self, at: datetime, **event: dict[str, Any]) -> None:
+        self._unsent.append({"eventId": str(uuid.UUID(int=self._draw.getrandbits(128), version=4)), "at": at.isoformat()} | event)
+
+    async def _send(self) -> None:
+        times = 2 if self._draw.random() < SENT_TWICE_SHARE else 1
+        for _ in range(times):
+            payload = await self._client.do("RecordDriverEvents", {"input": {"events": self._unsent}})
+            for result in payload["results"]:
+                if result["outcome"] == "REFUSED":
+                    event = next(event for event in self._unsent if event["eventId"] == result["eventId"])
+                    raise RuntimeError(f"a driver's event was refused: {event} {result['errors']}")
+        self._unsent = []
+
+
+def _picture(draw: random.Random, *, side: int = 24) -> bytes:
+    """A small grey PNG that no other visit has."""
+    rows = b"".join(b"\x00" + draw.randbytes(side) for _ in range(side))
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
