@@ -49,7 +49,7 @@ def checked_size(first: int | None, last: int | None) -> int:
 
 async def page(
     session: AsyncSession,
-    statement: Select[tuple[Row]],
+    statement: Select[Row],
     *,
     key_columns: Sequence[Any],
     first: int | None = None,
@@ -79,7 +79,7 @@ async def page(
 
 
 def _bounded(
-    statement: Select[tuple[Row]],
+    statement: Select[Row],
     key_columns: Sequence[Any],
     *,
     after: str | None,

@@ -43,6 +43,6 @@ def check_row_count(rows: Sequence[object], *, field: str) -> None:
     if len(rows) > MOST_INPUT_ROWS:
         raise Refusal(
             "TOO_MANY_ROWS",
-            f"{len(rows):,} rows were sent, but one call takes at most {MOST_INPUT_ROWS:,}. Send them in several calls.",
+            f"{len(rows):,} rows were sent, but a call takes at most {MOST_INPUT_ROWS:,}. Send several calls.",
             field=field,
         )

@@ -1,4 +1,4 @@
-"""Reading fulfilment nodes. They are no secret: every signed-in caller sees them, the checkout and strangers see none."""
+"""Reading fulfilment nodes. Every signed-in caller sees them; the checkout and strangers see none."""
 
 import uuid
 from collections.abc import Collection, Sequence

@@ -1,0 +1,1 @@
+"""Carriers: own fleet and 3PL, their zones, rates and capacity."""

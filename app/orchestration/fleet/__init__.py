@@ -1,0 +1,1 @@
+"""Vehicles and drivers as master data. Leaves out what drivers do: that is orchestration/drivers and stops."""
