@@ -1,6 +1,6 @@
 """A client of the whole application, in process for requests and over a socket for subscriptions.
 
-Fixtures: `client` (needs the `database` fixture). `await client.run(document, variables, as_=principal)` answers the data.
+`client` needs the `database` fixture; `await client.run(document, variables, as_=principal)` answers the data.
 """
 
 import asyncio
@@ -32,6 +32,8 @@ ADMINISTRATOR = Principal(kind=PrincipalKind.ADMINISTRATOR, name="Ada", key="ada
 DISPATCHER = Principal(kind=PrincipalKind.DISPATCHER, name="Dora", key="dora")
 INTEGRATION = Principal(kind=PrincipalKind.INTEGRATION, name="shop", key="shop")
 CHECKOUT = Principal(kind=PrincipalKind.CHECKOUT, name="widget", key="widget")
+
+SECRET = "a secret for tests only"
 
 USERS = {
     PrincipalKind.ADMINISTRATOR: UserKind.ADMINISTRATOR,
@@ -143,7 +145,7 @@ def settings_for(database: Database, data: Path, redis_url: str = "redis://127.0
     return Settings(
         database_url=database.engine.url.render_as_string(hide_password=False),
         redis_url=redis_url,
-        secret_key="a secret for tests only",  # type: ignore[arg-type]  # pydantic makes it secret
+        secret_key=SECRET,  # type: ignore[arg-type]  # pydantic makes it secret
         data=data,
         public_url="http://doorstep.test",
     )
@@ -167,7 +169,7 @@ async def served(application: Starlette) -> AsyncIterator[str]:
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_config=None, ws="websockets-sansio"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event
         await asyncio.sleep(0.01)
     try:
         yield "{}:{}".format(*listener.getsockname())

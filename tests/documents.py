@@ -14,7 +14,8 @@ def documents() -> dict[tuple[str, str], str]:
     found = {}
     for path in sorted(FOLDER.glob("*.graphql")):
         for definition in parse(path.read_text()).definitions:
-            assert isinstance(definition, OperationDefinitionNode) and definition.name
+            assert isinstance(definition, OperationDefinitionNode)
+            assert definition.name
             found[path.name, definition.name.value] = print_ast(definition)
     return found
 

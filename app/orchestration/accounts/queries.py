@@ -76,7 +76,7 @@ async def refresh_tokens_by_ids(
         .join(User, col(User.id) == col(RefreshToken.user_id))
         .where(col(RefreshToken.id).in_(ids))
     )
-    return {link.id: (link, user) for link, user in found.tuples()}
+    return {link.id: (link, user) for link, user in found}
 
 
 async def _of_key(session: AsyncSession, key: str) -> Principal:
