@@ -1,0 +1,1 @@
+"""Allocation: which order gets which node, carrier, service and window, under shared limits."""

@@ -1,0 +1,1 @@
+"""Vehicle routing: which vehicle visits whom, in which order, and when."""

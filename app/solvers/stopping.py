@@ -1,0 +1,29 @@
+"""When a solver stops: a budget that is data. The solver's own clock measures it; nothing here reads one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppingRule:
+    """Whichever comes first. At least one of time and iterations must be set.
+
+    `seconds` is wall time and `iterations` counts improving answers, for each sub-problem of a decomposed one.
+    An answer is repeatable from its seed only if iterations, not seconds, end the search. `relative_gap`: stop
+    once the answer is proved to be within this share of the best possible, for the solvers that prove a bound.
+    `threads`: how many processor cores the solver may use.
+    """
+
+    seconds: float | None = None
+    iterations: int | None = None
+    relative_gap: float = 0.0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.seconds is None and self.iterations is None:
+            raise ValueError("A stopping rule needs seconds or iterations; with neither the search never ends.")
+        if self.seconds is not None and self.seconds <= 0:
+            raise ValueError(f"A search of {self.seconds} seconds cannot find anything; give a positive number.")
+        if self.iterations is not None and self.iterations < 1:
+            raise ValueError(f"A search of {self.iterations} iterations cannot find anything; give at least 1.")
+        if self.threads < 1:
+            raise ValueError(f"A search with {self.threads} threads cannot run; give at least 1.")
