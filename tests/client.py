@@ -140,7 +140,7 @@ class Client:
 Caller = Principal | str | None
 
 
-def settings_for(database: Database, data: Path, redis_url: str = "redis://127.0.0.1:1/0") -> Settings:
+def settings_for(database: Database, data: Path, redis_url: str) -> Settings:
     """Settings of an application on this database."""
     return Settings(
         database_url=database.engine.url.render_as_string(hide_password=False),
@@ -152,9 +152,9 @@ def settings_for(database: Database, data: Path, redis_url: str = "redis://127.0
 
 
 @pytest.fixture
-async def client(database: Database, tmp_path: Path) -> AsyncIterator[Client]:
+async def client(database: Database, redis_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     """A client of an application of its own."""
-    settings = settings_for(database, tmp_path)
+    settings = settings_for(database, tmp_path, redis_url)
     application = create_application(settings)
     async with application.router.lifespan_context(application):
         transport = httpx.ASGITransport(app=application, raise_app_exceptions=True)

@@ -113,6 +113,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             media_type=f"{media_type}; charset=utf-8",
         )
 
+    def parse_json(self, data: str | bytes) -> Any:
+        """A request, or a part of its address, which must be an object where it is not absent."""
+        found = super().parse_json(data)
+        if not isinstance(found, dict | list | None):
+            raise HTTPException(400, f"A request is a JSON object with a query, not {str(found)[:80]!r}.")
+        return {} if found is None else found
+
     def encode_json(self, data: object) -> str:
         """JSON as text: bytes would become binary WebSocket frames."""
         return orjson.dumps(data).decode()
