@@ -1,10 +1,11 @@
 """Where proof files lie, and the signed addresses that let a driver's phone send one and a customer see it.
 
-A local folder by default; an S3-compatible bucket where `blob_url` names one. A signed address carries all that it allows,
-so nothing is stored to check it: `sign` and `verify` are pure. Leaves out who may ask for an address, and the HTTP routes.
+A local folder by default; an S3-compatible bucket where `blob_url` names one. A signed address carries all that it
+allows, so nothing is stored to check it: `sign` and `verify_...` are pure. Leaves out who may ask for an address, and
+the HTTP routes.
 
-A local address binds method, key, content type, size, hash and expiry. A bucket's presigned address binds method, key and
-expiry only: whoever confirms an upload must read the file and call `PutGrant.check`.
+A local address binds method, key, content type, size, hash and expiry. A bucket's presigned address binds method, key
+and expiry only: whoever confirms an upload must read the file and call `PutGrant.check`.
 """
 
 import base64
@@ -127,7 +128,7 @@ def _verified(
     if not hmac.compare_digest(expected.encode(), query.get("signature", "").encode()):
         raise Refusal(
             "UPLOAD_ADDRESS_INVALID",
-            f"The address of {key} is not one that we signed for {method}. Use it as it was given, or ask for a new one.",
+            f"The address of {key} is not one that we signed for {method}. Use it as given, or ask for a new one.",
         )
     expires_at = _from_epoch(fields["expires"])
     if now >= expires_at:
@@ -185,7 +186,7 @@ class BlobStore:
             raise NotFound("file", key) from None
 
     async def size_bytes(self, key: str) -> int | None:
-        """How many bytes the key holds, or None where it holds nothing: asked before `get`, so that no giant is read."""
+        """How many bytes the key holds, or None where it holds nothing; asked before `get`, no giant is read."""
         try:
             return (await obstore.head_async(self.store, _checked_key(key)))["size"]
         except FileNotFoundError:

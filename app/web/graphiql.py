@@ -1,7 +1,7 @@
 """GraphiQL, from files of our own: a page to try the schema that needs no other host. Leaves out the endpoint itself.
 
-The page takes a bearer token from its input or from `#token=...` in its address (a fragment never reaches a server) and
-sends it as the `Authorization` header of each POST, and as `Authorization` in the `connection_init` of each subscription.
+The page takes a bearer token from its input or from `#token=...` in its address (a fragment never reaches a server).
+It sends it as the `Authorization` header of each POST, and as `Authorization` in each subscription's `connection_init`.
 The vendored files and their versions are listed in static/graphiql/VENDORED.md.
 """
 

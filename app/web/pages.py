@@ -3,6 +3,7 @@
 The token stands in the address, so the page is never cached, never indexed, never framed, and sends no referrer.
 """
 
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.requests import Request
@@ -12,6 +13,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 TRACKING_FILES = Path(__file__).parents[2] / "clients" / "tracking"
+
+# A machine's own table of types may lack these or differ, and a browser runs no module of another type.
+FILE_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".graphql": "application/graphql; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 
 TRACKING_CONTENT_POLICY = (
     "default-src 'none'",
@@ -26,7 +34,7 @@ TRACKING_CONTENT_POLICY = (
 
 
 def private_page(file: Path, *, content_policy: tuple[str, ...]) -> Response:
-    """An HTML file that no cache keeps, no other site frames or learns of, and that loads only what the policy names."""
+    """An HTML file that no cache keeps and no other site frames or learns of, and that loads only what is named."""
     return FileResponse(
         file,
         media_type="text/html; charset=utf-8",
@@ -45,7 +53,11 @@ class CheckedFiles(StaticFiles):
     """Static files that a browser keeps, but asks after before each use, so that a new release is seen at once."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or 304 where the browser's copy is still the newest."""
         response = await super().get_response(path, scope)
+        file_type = FILE_TYPES.get(Path(path).suffix)
+        if file_type and response.status_code == HTTPStatus.OK:
+            response.headers["Content-Type"] = file_type
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

@@ -1,9 +1,6 @@
 """Proof files: kept by key, and sent and seen through addresses that allow exactly one thing for a while."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +8,6 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +16,7 @@ from starlette.routing import Route
 from app.core.blobs import BlobStore, GetGrant, PutGrant, sign, verify_get, verify_put
 from app.core.errors import NotFound, Refusal
 from app.core.settings import Settings
+from tests.browser import serving
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=15)
@@ -41,6 +38,10 @@ def settings(folder: Path, **changes: object) -> Settings:
         "public_url": "https://track.example/",
     }
     return Settings.model_validate(values | changes)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def query_of(text: str) -> dict[str, str]:
@@ -83,7 +84,7 @@ async def test_a_key_that_could_leave_the_folder_is_refused(blobs: BlobStore, tm
     with pytest.raises(Refusal) as refusal:
         await blobs.put(key, PHOTO)
     assert refusal.value.code == "BLOB_KEY_INVALID"
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files_below(tmp_path) == []
 
 
 async def test_a_local_address_proves_the_grant_it_was_made_from(blobs: BlobStore) -> None:
@@ -188,45 +189,32 @@ class Bucket:
         return Response(self.files[path], headers=headers)
 
 
-@asynccontextmanager
-async def serving(bucket: Bucket) -> AsyncIterator[str]:
-    app = Starlette(routes=[Route("/{path:path}", bucket.answer, methods=["GET", "HEAD", "PUT"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-
-
 async def test_a_bucket_holds_files_below_its_prefix_and_presigns_their_addresses(tmp_path: Path) -> None:
     bucket = Bucket()
-    async with serving(bucket) as endpoint, httpx.AsyncClient() as phone:
-        blobs = BlobStore.from_settings(
-            settings(
-                tmp_path,
-                blob_url="s3://proofs/today",
-                blob_endpoint=endpoint,
-                blob_access_key_id="id",
-                blob_secret_access_key="key",
+    with serving(Starlette(routes=[Route("/{path:path}", bucket.answer, methods=["GET", "HEAD", "PUT"])])) as endpoint:
+        async with httpx.AsyncClient() as phone:
+            blobs = BlobStore.from_settings(
+                settings(
+                    tmp_path,
+                    blob_url="s3://proofs/today",
+                    blob_endpoint=endpoint,
+                    blob_access_key_id="id",
+                    blob_secret_access_key="key",
+                )
             )
-        )
-        assert await blobs.exists("photo.png") is False
-        url = await blobs.signed_put_url(
-            "photo.png", content_type="image/png", size_bytes=15, sha256=PHOTO_SHA256, expires_at=LATER, now=NOW
-        )
-        assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["900"]
-        (await phone.put(url, content=PHOTO)).raise_for_status()
-        assert bucket.files == {"/proofs/today/photo.png": PHOTO}
-        assert await blobs.get("photo.png") == PHOTO
-        seen = await phone.get(
-            await blobs.signed_get_url("photo.png", content_type="image/png", expires_at=LATER, now=NOW)
-        )
-        assert seen.content == PHOTO
-        await blobs.put("second.png", b"2")
-        assert bucket.files["/proofs/today/second.png"] == b"2"
-        assert bucket.unsigned == []
-    assert list(tmp_path.iterdir()) == []
+            assert await blobs.exists("photo.png") is False
+            url = await blobs.signed_put_url(
+                "photo.png", content_type="image/png", size_bytes=15, sha256=PHOTO_SHA256, expires_at=LATER, now=NOW
+            )
+            assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["900"]
+            (await phone.put(url, content=PHOTO)).raise_for_status()
+            assert bucket.files == {"/proofs/today/photo.png": PHOTO}
+            assert await blobs.get("photo.png") == PHOTO
+            seen = await phone.get(
+                await blobs.signed_get_url("photo.png", content_type="image/png", expires_at=LATER, now=NOW)
+            )
+            assert seen.content == PHOTO
+            await blobs.put("second.png", b"2")
+            assert bucket.files["/proofs/today/second.png"] == b"2"
+            assert bucket.unsigned == []
+    assert files_below(tmp_path) == []
