@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.core.errors import Refusal, UserError
 
@@ -46,3 +46,23 @@ def check_row_count(rows: Sequence[object], *, field: str) -> None:
             f"{len(rows):,} rows were sent, but a call takes at most {MOST_INPUT_ROWS:,}. Send several calls.",
             field=field,
         )
+
+
+class RowsRefused(Refusal):
+    """One bad row refused the whole call. `results` tells each row's own errors."""
+
+    def __init__(self, results: Sequence[RowResult[Any]]) -> None:
+        self.results = [_refused(result) for result in results]
+        self.errors = [error for result in results for error in result.errors]
+        first = self.errors[0]
+        super().__init__(first.code, first.message, field=first.field)
+
+
+def _refused(result: RowResult[Any]) -> RowResult[Any]:
+    if result.errors:
+        return RowResult(index=result.index, errors=result.errors)
+    other = UserError(
+        code="OTHER_ROW_REJECTED",
+        message="Another row of this call was refused, and REJECT_EVERYTHING lets none land. Correct that one.",
+    )
+    return RowResult(index=result.index, errors=[other])

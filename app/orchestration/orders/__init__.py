@@ -1,0 +1,1 @@
+"""Orders: the promise to a customer, from intake to cancellation."""
