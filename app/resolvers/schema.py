@@ -18,6 +18,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.resolvers.accounts import AccountMutations
+from app.resolvers.descriptions import describe
 from app.resolvers.errors import Errors
 from app.resolvers.relay import RelayQueries
 from app.resolvers.viewer import ViewerQueries
@@ -66,7 +67,7 @@ class Schema(strawberry.Schema):
 def build_schema(**types: Any) -> strawberry.Schema:
     """The schema with its limits and error handling; `types` replace the root types, for tests of the machinery."""
     roots: dict[str, Any] = {"query": Query, "mutation": Mutation, **types}
-    return Schema(
+    built = Schema(
         **roots,
         config=StrawberryConfig(scalar_map=SCALARS),
         extensions=[
@@ -78,6 +79,8 @@ def build_schema(**types: Any) -> strawberry.Schema:
             lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
         ],
     )
+    describe(built._schema)
+    return built
 
 
 schema = build_schema()

@@ -1,0 +1,1 @@
+"""Drivers: who they are, and where they were."""

@@ -1,0 +1,30 @@
+"""Reading drivers. A driver sees itself, a carrier its own drivers, staff everybody."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import STAFF, Principal, PrincipalKind
+from app.models import Driver
+
+SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
+
+
+def visible(viewer: Principal) -> ColumnElement[bool]:
+    """Which drivers the viewer sees."""
+    if viewer.kind in SEEING_ALL:
+        return true()
+    if viewer.kind is PrincipalKind.DRIVER:
+        return col(Driver.id) == viewer.driver_id
+    if viewer.kind is PrincipalKind.CARRIER:
+        return col(Driver.carrier_id) == viewer.carrier_id
+    return false()
+
+
+async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Driver]:
+    """The drivers with these keys."""
+    found = await session.scalars(select(Driver).where(col(Driver.id).in_(ids), visible(viewer)))
+    return {driver.id: driver for driver in found}
