@@ -1,0 +1,1 @@
+"""Shipments: goods from one node by one carrier to one door."""

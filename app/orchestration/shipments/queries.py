@@ -1,0 +1,99 @@
+"""Reading shipments: what each viewer may see of them is said here once."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import STAFF, Principal, PrincipalKind
+from app.models import DeliveryAttempt, Route, Shipment, ShipmentLine, Stop, StopShipment
+
+SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
+
+
+def visible(viewer: Principal) -> ColumnElement[bool]:
+    """Which shipments the viewer sees: a driver those on its own routes, a carrier its own, a customer its order's."""
+    if viewer.kind in SEEING_ALL:
+        return true()
+    if viewer.kind is PrincipalKind.CARRIER:
+        return col(Shipment.carrier_id) == viewer.carrier_id
+    if viewer.kind is PrincipalKind.CUSTOMER:
+        return col(Shipment.order_id) == viewer.order_id
+    if viewer.kind is PrincipalKind.DRIVER:
+        driven = (
+            select(col(StopShipment.shipment_id))
+            .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
+            .join(Route, col(Route.id) == col(Stop.route_id))
+            .where(col(Route.driver_id) == viewer.driver_id)
+        )
+        return col(Shipment.id).in_(driven)
+    return false()
+
+
+async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Shipment]:
+    """The shipments with these keys."""
+    found = await session.scalars(select(Shipment).where(col(Shipment.id).in_(ids), visible(viewer)))
+    return {shipment.id: shipment for shipment in found}
+
+
+async def of_orders(
+    session: AsyncSession, viewer: Principal, order_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[Shipment]]:
+    """The shipments of these orders, oldest first."""
+    found = await session.scalars(
+        select(Shipment).where(col(Shipment.order_id).in_(order_ids), visible(viewer)).order_by(col(Shipment.id))
+    )
+    answer: dict[uuid.UUID, list[Shipment]] = {key: [] for key in order_ids}
+    for shipment in found:
+        answer[shipment.order_id].append(shipment)
+    return answer
+
+
+async def of_stops(
+    session: AsyncSession, viewer: Principal, stop_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[Shipment]]:
+    """The shipments that these stops serve, oldest first."""
+    found = await session.execute(
+        select(col(StopShipment.stop_id), Shipment)
+        .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
+        .where(col(StopShipment.stop_id).in_(stop_ids), visible(viewer))
+        .order_by(col(Shipment.id))
+    )
+    answer: dict[uuid.UUID, list[Shipment]] = {key: [] for key in stop_ids}
+    for stop_id, shipment in found.all():
+        answer[stop_id].append(shipment)
+    return answer
+
+
+async def lines(
+    session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[ShipmentLine]]:
+    """The lines of these shipments, by sku."""
+    found = await session.scalars(
+        select(ShipmentLine)
+        .join(Shipment, col(Shipment.id) == col(ShipmentLine.shipment_id))
+        .where(col(ShipmentLine.shipment_id).in_(shipment_ids), visible(viewer))
+        .order_by(col(ShipmentLine.sku))
+    )
+    answer: dict[uuid.UUID, list[ShipmentLine]] = {key: [] for key in shipment_ids}
+    for line in found:
+        answer[line.shipment_id].append(line)
+    return answer
+
+
+async def attempts(
+    session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[DeliveryAttempt]]:
+    """The attempts of these shipments, in order."""
+    found = await session.scalars(
+        select(DeliveryAttempt)
+        .join(Shipment, col(Shipment.id) == col(DeliveryAttempt.shipment_id))
+        .where(col(DeliveryAttempt.shipment_id).in_(shipment_ids), visible(viewer))
+        .order_by(col(DeliveryAttempt.number))
+    )
+    answer: dict[uuid.UUID, list[DeliveryAttempt]] = {key: [] for key in shipment_ids}
+    for attempt in found:
+        answer[attempt.shipment_id].append(attempt)
+    return answer

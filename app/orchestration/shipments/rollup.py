@@ -1,0 +1,29 @@
+"""What the states of an order's shipments mean for the order. Pure: no clock, no database."""
+
+from collections.abc import Collection
+
+from app.models import OrderState, ShipmentState
+from app.orchestration.orders.policies import OrderEvent
+from app.orchestration.shipments.policies import AT_NODE, DELIVERED, TERMINAL
+
+
+def order_events(order: OrderState, shipments: Collection[ShipmentState]) -> list[OrderEvent]:
+    """The events that bring the order where its shipments are, in order; none where it is there already.
+
+    Cancelled shipments count for nothing: whoever cancels them says what becomes of the order.
+    """
+    live = [state for state in shipments if state is not ShipmentState.CANCELLED]
+    if order not in (OrderState.ALLOCATED, OrderState.IN_FULFILMENT) or all(state in AT_NODE for state in live):
+        return []
+    started = [OrderEvent.START] if order is OrderState.ALLOCATED else []
+    if not all(state in TERMINAL for state in live):
+        return started
+    return [*started, _ending(live)]
+
+
+def _ending(live: Collection[ShipmentState]) -> OrderEvent:
+    if all(state is ShipmentState.DELIVERED for state in live):
+        return OrderEvent.COMPLETE
+    if any(state in DELIVERED for state in live):
+        return OrderEvent.COMPLETE_PARTIALLY
+    return OrderEvent.FAIL

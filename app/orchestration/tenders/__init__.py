@@ -1,0 +1,1 @@
+"""Tenders: shipments offered to carriers, and their answers."""
