@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, tuple_
@@ -16,12 +17,32 @@ MOST_ROWS = 100
 
 Row = TypeVar("Row")
 
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no offset")
+    return found
+
+
+def _whole(text: str) -> int:
+    found = int(text)
+    if not -(2**63) <= found < 2**63:
+        raise ValueError(f"{text} is no 64-bit number")
+    return found
+
+
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("PostgreSQL keeps no NUL")
+    return text
+
+
 READERS: dict[type, Callable[[str], Any]] = {
     uuid.UUID: uuid.UUID,
-    datetime: datetime.fromisoformat,
+    datetime: _time,
     date: date.fromisoformat,
-    int: int,
-    str: str,
+    int: _whole,
 }
 
 
@@ -72,7 +93,7 @@ async def page(
         found.reverse()
     return Page(
         rows=[row[0] for row in found],
-        cursors=[to_cursor(*(_text(part) for part in row[1:])) for row in found],
+        cursors=[to_cursor(*(_shown(part) for part in row[1:])) for row in found],
         has_next=before is not None if backwards else more,
         has_previous=more if backwards else after is not None,
     )
@@ -100,7 +121,7 @@ def _bounded(
 def _parts(cursor: str, key_columns: Sequence[Any], *, field: str) -> list[Any]:
     try:
         texts = from_cursor(cursor, parts=len(key_columns))
-        return [READERS[column.type.python_type](text) for column, text in zip(key_columns, texts, strict=True)]
+        return [_reader(column)(text) for column, text in zip(key_columns, texts, strict=True)]
     except (ValueError, Refusal) as error:
         raise Refusal(
             "CURSOR_INVALID",
@@ -109,5 +130,11 @@ def _parts(cursor: str, key_columns: Sequence[Any], *, field: str) -> list[Any]:
         ) from error
 
 
-def _text(part: object) -> str:
+def _reader(column: Any) -> Callable[[str], Any]:
+    """How a part of a cursor is read. SQLModel's text columns name no Python type: text is what remains."""
+    kind = column.type.python_type
+    return kind if issubclass(kind, Enum) else READERS.get(kind, _text)
+
+
+def _shown(part: object) -> str:
     return part.isoformat() if isinstance(part, date) else str(part)

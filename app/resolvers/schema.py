@@ -57,6 +57,25 @@ class FreshReads(SchemaExtension):
         yield
 
 
+class PlainText(SchemaExtension):
+    """Refuses text with a NUL character: PostgreSQL keeps none, and no field of ours means one."""
+
+    def on_validate(self) -> Iterator[None]:
+        """Looks through the document and the variables."""
+        context = self.execution_context
+        if "\\u0000" in (context.query or "") or _holds_nul(context.variables):
+            context.pre_execution_errors = [GraphQLError("The text holds a NUL character. Leave it out.")]
+        yield
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for part in value.values())
+    return isinstance(value, list) and any(_holds_nul(part) for part in value)
+
+
 class Schema(strawberry.Schema):
     """Leaves the logging of errors to the `Errors` extension, which knows refusals from faults."""
 
@@ -77,6 +96,7 @@ def build_schema(**types: Any) -> strawberry.Schema:
             lambda: AddValidationRules(LIMITS),
             lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+            PlainText,  # last: the cache before it overwrites what others found
         ],
     )
     describe(built._schema)
