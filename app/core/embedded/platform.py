@@ -15,6 +15,34 @@ from app.core.embedded.waiting import wait_for_port
 QUEUES = ("default", "solver", "notify")
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
+GRACE_SECONDS = "5"
+MOST_LOOKS_BETWEEN_STARTS = 32
+
+
+class ServerEnded(Exception):
+    """PostgreSQL or Valkey has ended by itself: the platform cannot go on."""
+
+
+@dataclass(kw_only=True)
+class Restarts:
+    """When a child that has ended is started again, counted in looks."""
+
+    pause: int = 1
+    waited: int = 0
+    lived: int = 0
+
+    def is_due(self, *, lives: bool) -> bool:
+        """Whether to start it at this look. A child that lived through the longest pause starts at once again."""
+        if lives:
+            self.lived += 1
+            if self.lived >= MOST_LOOKS_BETWEEN_STARTS:
+                self.pause = 1
+            return False
+        self.lived, self.waited = 0, self.waited + 1
+        if self.waited < self.pause:
+            return False
+        self.waited, self.pause = 0, min(self.pause * 2, MOST_LOOKS_BETWEEN_STARTS)
+        return True
 
 
 @dataclass(kw_only=True)
@@ -24,24 +52,33 @@ class Platform:
     url: str
     environment: Mapping[str, str]
     log: Path
+    servers: servers.Servers
     _commands: dict[str, list[str]] = field(default_factory=dict)
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _restarts: dict[str, Restarts] = field(default_factory=dict)
 
     def launch(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         """Starts a named child that `watch` looks after."""
         with self.log.open("ab") as log:
-            child = processes.start(
-                command, environment=self.environment, log=log, at_parents_end=signal.SIGTERM
-            )
+            child = processes.start(command, environment=self.environment, log=log)
         self._commands[name], self._children[name] = command, child
         return child
 
     def watch(self) -> list[str]:
-        """Starts every child again that has ended, and names them."""
-        ended = [name for name, child in self._children.items() if child.poll() is not None]
-        for name in ended:
+        """Looks at every child: starts again what has ended, and names it. Raises ServerEnded where a server has.
+
+        A child that ends again and again is started after 1, 2, 4 ... looks, so that it fills no log.
+        """
+        if (server := self.servers.ended()) is not None:
+            raise ServerEnded(f"{server} has ended by itself; servers.log beside {self.log} says why.")
+        started = [
+            name
+            for name, child in self._children.items()
+            if self._restarts.setdefault(name, Restarts()).is_due(lives=child.poll() is None)
+        ]
+        for name in started:
             self.launch(name, self._commands[name])
-        return ended
+        return started
 
     def child(self, name: str) -> subprocess.Popen[bytes]:
         """A running child: `web`, or `worker default|solver|notify`."""
@@ -61,6 +98,7 @@ def running(
     data: Path,
     *,
     migrate: Callable[[str], None],
+    host: str = HOST,
     port: int | None = None,
     clock: str | None = None,
     durable: bool = True,
@@ -72,8 +110,8 @@ def running(
     """
     with servers.running(data, durable=durable) as found:
         migrate(found.database_url)
-        port = port or _port()
-        url = f"http://{HOST}:{port}"
+        port = _port(port or FIRST_PORT)
+        url = f"http://{host}:{port}"
         environment = os.environ | {
             "DATABASE_URL": found.database_url,
             "REDIS_URL": found.redis_url,
@@ -83,10 +121,11 @@ def running(
             **({"DOORSTEP_CLOCK": clock} if clock else {}),
             **(settings or {}),
         }
-        platform = Platform(url=url, environment=environment, log=data / "platform.log")
+        platform = Platform(url=url, environment=environment, log=data / "platform.log", servers=found)
         try:
-            web = [sys.executable, "-m", "uvicorn", "--factory", "app.asgi:application", "--host", HOST]
+            web = [sys.executable, "-m", "uvicorn", "--factory", "app.asgi:application", "--host", host]
             web += ["--port", str(port), "--log-level", "warning", "--ws", "websockets-sansio"]
+            web += ["--timeout-graceful-shutdown", GRACE_SECONDS]
             child = platform.launch("web", web)
             for queue in QUEUES:
                 platform.launch(f"worker {queue}", [sys.executable, "-m", "app.worker", queue])
@@ -96,6 +135,6 @@ def running(
             platform.stop()
 
 
-def _port() -> int:
-    """The first port from 8000 that is free, so that two checkouts run side by side."""
-    return next((port for port in range(FIRST_PORT, FIRST_PORT + 100) if places.is_free(port)), 0) or places.free_port()
+def _port(first: int) -> int:
+    """The first free port from this one on, so that two checkouts run side by side."""
+    return next((port for port in range(first, first + 100) if places.is_free(port)), 0) or places.free_port()

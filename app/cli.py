@@ -1,0 +1,125 @@
+"""The `doorstep` command. Wires the parts together; what each command does lives with its part."""
+
+import difflib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.core import migrations
+from app.core.embedded import platform, servers
+from app.core.embedded.places import AlreadyRunning
+
+ROOT = Path(__file__).parents[1]
+SCHEMA_FILE = ROOT / "schema.graphql"
+WATCH_PAUSE_SECONDS = 1.0
+
+application = typer.Typer(
+    name="doorstep", help="The open last-mile orchestration platform.", no_args_is_help=True, add_completion=False
+)
+console = Console(highlight=False)
+
+
+def data_folder() -> Path:
+    """Where this deployment keeps its data: DOORSTEP_DATA, or `.doorstep` in the checkout."""
+    return Path(os.environ.get("DOORSTEP_DATA") or ROOT / ".doorstep")
+
+
+@application.command()
+def up(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = platform.HOST,
+    port: Annotated[int, typer.Option(help="The port to listen on; the next free one where it is taken.")] = 8000,
+) -> None:
+    """Start PostgreSQL, Valkey, the migrations, the web process and the workers; Ctrl-C stops them all."""
+    console.print("Starting PostgreSQL, Valkey, the web process and the workers ...")
+    with platform.running(data_folder(), migrate=migrations.upgrade, host=host, port=port) as running:
+        console.print(f"Doorstep serves {running.url} (GraphQL: /graphql, to try it: /graphiql). Ctrl-C stops it.")
+        console.print(f"Data and logs: {data_folder()}")
+        while True:
+            time.sleep(WATCH_PAUSE_SECONDS)
+            for name in running.watch():
+                console.print(f"The {name} process had ended; it was started again. {running.log} says why.")
+
+
+@application.command()
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only prove that the migrations build the models.")] = False,
+    make: Annotated[str | None, typer.Option("--make", help="Write a migration with this message.")] = None,
+) -> None:
+    """Bring the database up to date."""
+    if check or make is not None:
+        with throw_away_database() as url:
+            migrations.upgrade(url)
+            _check_migrations(url) if make is None else _make_migration(url, make)
+        return
+    with servers.running(data_folder()) as found:
+        migrations.upgrade(found.database_url)
+    console.print("The database is up to date.")
+
+
+@application.command()
+def schema(
+    check: Annotated[bool, typer.Option("--check", help="Only show how schema.graphql differs.")] = False,
+) -> None:
+    """Write the GraphQL schema to schema.graphql."""
+    from app.resolvers.schema import schema as built  # the other commands start without it
+
+    text = built.as_str().rstrip() + "\n"
+    if not check:
+        SCHEMA_FILE.write_text(text)
+        console.print(f"Wrote {SCHEMA_FILE}.")
+        return
+    kept = SCHEMA_FILE.read_text() if SCHEMA_FILE.exists() else ""
+    if kept != text:
+        lines = difflib.unified_diff(kept.splitlines(), text.splitlines(), "schema.graphql", "the code", lineterm="")
+        console.print("\n".join(lines), markup=False)
+        sys.exit("schema.graphql is not what the code says. Run `make schema` and commit it.")
+    console.print("schema.graphql is what the code says.")
+
+
+@contextmanager
+def throw_away_database() -> Iterator[str]:
+    """An empty database of its own, gone afterwards, whatever DATABASE_URL says."""
+    with tempfile.TemporaryDirectory(prefix="doorstep-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with servers.running(folder, durable=False, environment={}) as found:
+            yield found.database_url
+
+
+def _check_migrations(url: str) -> None:
+    if (differences := migrations.differences(url)) is not None:
+        sys.exit(f'{differences}\nRun `make migrate MESSAGE="what changes"` and commit the migration.')
+    console.print("The migrations build what the models say.")
+
+
+def _make_migration(url: str, message: str) -> None:
+    if not message.strip():
+        sys.exit('Say what the migration changes: make migrate MESSAGE="what changes"')
+    migrations.make(url, message)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    """What the `doorstep` script runs. A signal to end unwinds everything that was started."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        application()
+    except (AlreadyRunning, platform.ServerEnded) as refused:
+        sys.exit(str(refused))
+
+
+if __name__ == "__main__":
+    main()
