@@ -53,6 +53,6 @@ async def _one_by_one(database: Database, name: str, handle: Reader, passed_over
                 async with session.begin_nested():
                     await handle(session, [event], clock.now())
             except Exception as error:
-                log.exception("relay.event_passed_over", reader=name, event=str(event.id))
+                log.exception("relay.event_passed_over", reader=name, event_id=str(event.id))
                 await passed_over(session, event, name, repr(error), clock.now())
         return len(events)

@@ -58,7 +58,9 @@ class Carrier:
     async def _carry(self, shipment: dict[str, Any]) -> None:
         start = datetime.fromisoformat(shipment["window"]["start"])
         end = datetime.fromisoformat(shipment["window"]["end"])
-        await self._report(shipment, "OUT_FOR_DELIVERY", max(clock.now(), start - timedelta(minutes=30)), first="PICKED_UP")
+        await self._report(
+            shipment, "OUT_FOR_DELIVERY", max(clock.now(), start - timedelta(minutes=30)), first="PICKED_UP"
+        )
         door = start + (end - start) * self._draw.uniform(0.1, 1.04)
         reference = shipment["reference"].split("/")[0]
         person = self._customers.person(reference)
@@ -74,7 +76,12 @@ class Carrier:
         await waiting.until(at)
         moment = clock.now().isoformat()
         events = [
-            {"eventId": str(uuid.UUID(int=self._draw.getrandbits(128), version=4)), "shipmentId": shipment["id"], "kind": name, "at": moment}
+            {
+                "eventId": str(uuid.UUID(int=self._draw.getrandbits(128), version=4)),
+                "shipmentId": shipment["id"],
+                "kind": name,
+                "at": moment,
+            }
             for name in (first, kind)
             if name is not None
         ]

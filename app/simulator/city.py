@@ -12,9 +12,15 @@ from zoneinfo import ZoneInfo
 
 CENTRE = (38.7369, -9.1427)
 METRES_PER_DEGREE = 111_320.0
-FIRST_NAMES = "Ana Bruno Clara Diogo Eva Filipe Graça Hugo Inês João Kira Luís Marta Nuno Olga Paulo Rita Sara Tiago Vera".split()
+FIRST_NAMES = (
+    "Ana Bruno Clara Diogo Eva Filipe Graça Hugo Inês João Kira Luís Marta Nuno Olga Paulo Rita Sara Tiago Vera".split()
+)
 LAST_NAMES = "Almeida Barros Costa Dias Esteves Faria Gomes Henriques Lopes Martins Neves Pinto Ramos Santos Teixeira Vaz".split()
-STREETS = "Rua do Sol, Rua das Flores, Avenida Central, Travessa da Fonte, Largo do Carmo, Rua da Escola, Beco do Rio".split(", ")
+STREETS = (
+    "Rua do Sol, Rua das Flores, Avenida Central, Travessa da Fonte, Largo do Carmo, Rua da Escola, Beco do Rio".split(
+        ", "
+    )
+)
 LOCALES = ("pt", "pt", "pt", "en", "es", "de", "fr")
 CHANNELS = (["SMS"], ["EMAIL"], ["WHATSAPP"], ["SMS", "EMAIL"], ["IN_APP"])
 
@@ -96,7 +102,11 @@ def build(*, day: date, zone: ZoneInfo, orders: int, seed: int) -> City:
 
 
 def _nodes() -> list[dict[str, object]]:
-    places = (("LIS-N", "Lisbon North", 6_500, -500), ("LIS-W", "Lisbon West", -1_000, -6_000), ("LIS-E", "Lisbon East", 500, 4_500))
+    places = (
+        ("LIS-N", "Lisbon North", 6_500, -500),
+        ("LIS-W", "Lisbon West", -1_000, -6_000),
+        ("LIS-E", "Lisbon East", 500, 4_500),
+    )
     nodes: list[dict[str, object]] = []
     for reference, name, north, east in places:
         latitude, longitude = offset(CENTRE, north_metres=north, east_metres=east)

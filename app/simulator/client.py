@@ -73,9 +73,7 @@ class Client:
         variables = dict(variables or {})
         if "input" in variables and operation != "SignIn":
             variables["input"] = {"idempotencyKey": str(uuid.uuid4()), **variables["input"]}
-        answer = await self._post(
-            {"query": documents()[operation], "operationName": operation, "variables": variables}
-        )
+        answer = await self._post({"query": documents()[operation], "operationName": operation, "variables": variables})
         if answer.get("errors"):
             raise Refused(f"{operation}: {answer['errors'][0]['message']}")
         return dict(answer["data"])

@@ -36,13 +36,13 @@ class Customers:
         if page["state"] not in DELIVERED or form is None or form["submittedAt"] is not None:
             return
         answers = [answer for question in form["questions"] if (answer := self._answer(reference, question))]
-        await self._client.do(
-            "SubmitFeedback", {"token": self._tokens[reference], "input": {"answers": answers}}
-        )
+        await self._client.do("SubmitFeedback", {"token": self._tokens[reference], "input": {"answers": answers}})
         self.rated += 1
 
     async def _page(self, reference: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = (await self._client.run("Tracking", {"token": self._tokens[reference]}))["tracking"]
+        found: dict[str, Any] | None = (await self._client.run("Tracking", {"token": self._tokens[reference]}))[
+            "tracking"
+        ]
         return found
 
     def _answer(self, reference: str, question: dict[str, Any]) -> dict[str, Any] | None:

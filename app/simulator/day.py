@@ -104,7 +104,9 @@ class Day:
             return await self.dispatcher.report(day=self._city.day)
 
     def _actors(self) -> list[Coroutine[Any, Any, None]]:
-        people = {str(order.input["reference"]): order.person for order in (*self._city.orders, *self._city.late_orders)}
+        people = {
+            str(order.input["reference"]): order.person for order in (*self._city.orders, *self._city.late_orders)
+        }
         self._customers = Customers(self._client(), people=people, tokens=self.shop.tracking_tokens, seed=self._seed)
         actors: list[Coroutine[Any, Any, None]] = [self.shop.follow(self._hear), self._late()]
         password = self._access.password
@@ -112,9 +114,7 @@ class Day:
             driver = Driver(self._client(), customers=self._customers, until=self._ends, seed=self._seed + number)
             actors.append(driver.work(username=str(row["reference"]), password=password))
         for number, row in enumerate(row for row in self._city.carriers if row["kind"] == "THIRD_PARTY"):
-            carrier = Carrier(
-                self._client(), customers=self._customers, until=self._ends, seed=self._seed - number - 1
-            )
+            carrier = Carrier(self._client(), customers=self._customers, until=self._ends, seed=self._seed - number - 1)
             actors.append(carrier.work(username=str(row["reference"]).lower(), password=password))
         return actors
 

@@ -120,7 +120,9 @@ class Driver:
         return proof | {"uploadId": upload["id"], "sha256": digest}
 
     async def _record(self, at: datetime, **event: dict[str, Any]) -> None:
-        self._unsent.append({"eventId": str(uuid.UUID(int=self._draw.getrandbits(128), version=4)), "at": at.isoformat()} | event)
+        self._unsent.append(
+            {"eventId": str(uuid.UUID(int=self._draw.getrandbits(128), version=4)), "at": at.isoformat()} | event
+        )
 
     async def _send(self) -> None:
         times = 2 if self._draw.random() < SENT_TWICE_SHARE else 1

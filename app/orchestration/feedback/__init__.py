@@ -1,0 +1,1 @@
+"""Feedback: a questionnaire that is data, and the answers to it."""

@@ -1,0 +1,1 @@
+"""What a customer sees of its order, and may ask for."""

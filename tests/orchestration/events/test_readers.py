@@ -1,0 +1,73 @@
+"""Reading the log: nothing is skipped, whatever order transactions commit in, and nothing is read twice."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.principals import SYSTEM
+from app.core.database import Database
+from app.core.ids import new_id
+from app.models import Event
+from app.orchestration.events import log, readers
+
+NOW = datetime(2030, 5, 17, 9, tzinfo=UTC)
+
+
+def append(session: AsyncSession, reference: str) -> Event:
+    subject = log.Subject(kind="order", id=new_id(), reference=reference)
+    return log.append(session, type="order.received", subject=subject, actor=SYSTEM, now=NOW, summary=reference)
+
+
+async def references_read(database: Database, reader: str = "test") -> list[str]:
+    async with database.transaction() as session:
+        return [event.subject_reference for event in await readers.read_next(session, reader=reader, limit=100)]
+
+
+async def test_an_event_that_commits_after_a_later_one_is_not_skipped(database: Database) -> None:
+    async with database.transaction() as slow:
+        append(slow, "first written")
+        await slow.flush()
+        async with database.transaction() as quick:
+            append(quick, "first committed")
+        assert await references_read(database) == []
+    assert await references_read(database) == ["first written", "first committed"]
+
+
+async def test_a_position_taken_before_the_transaction_has_a_number_is_not_skipped(database: Database) -> None:
+    async with database.transaction() as slow:
+        await slow.execute(select(Event))  # a snapshot, but no transaction number yet
+        async with database.transaction() as quick:
+            append(quick, "quick")
+        assert await references_read(database) == ["quick"]
+        append(slow, "slow")
+    assert await references_read(database) == ["slow"]
+
+
+async def test_a_reader_starts_where_it_stopped_and_others_where_they_did(database: Database) -> None:
+    async with database.transaction() as session:
+        append(session, "one")
+    assert await references_read(database, "a") == ["one"]
+    async with database.transaction() as session:
+        append(session, "two")
+    assert await references_read(database, "a") == ["two"]
+    assert await references_read(database, "b") == ["one", "two"]
+
+
+async def test_a_side_effect_that_fails_leaves_the_cursor_where_it_was(database: Database) -> None:
+    async with database.transaction() as session:
+        append(session, "one")
+    async with database.reading() as session:
+        assert len(await readers.read_next(session, reader="test", limit=10)) == 1
+    assert await references_read(database) == ["one"]
+
+
+async def test_two_processes_reading_for_one_reader_never_get_the_same_event(database: Database) -> None:
+    async with database.transaction() as session:
+        for number in range(50):
+            append(session, str(number))
+    found = await asyncio.gather(*(references_read(database) for _ in range(5)))
+    rest = await references_read(database)
+    read = [reference for part in [*found, rest] for reference in part]
+    assert sorted(read, key=int) == [str(number) for number in range(50)]
