@@ -18,8 +18,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.resolvers.accounts import AccountMutations
+from app.resolvers.carriers import CarrierMutations
 from app.resolvers.descriptions import describe
 from app.resolvers.errors import Errors
+from app.resolvers.events import EventQueries
+from app.resolvers.inventory import InventoryMutations, InventoryQueries
+from app.resolvers.masterdata import MasterDataMutations, MasterDataQueries
+from app.resolvers.orders import OrderMutations, OrderQueries
+from app.resolvers.policies import PolicyMutations, PolicyQueries
 from app.resolvers.relay import RelayQueries
 from app.resolvers.viewer import ViewerQueries
 from app.schema.scalars import SCALARS
@@ -37,12 +43,27 @@ LIMITS = [
 
 
 @strawberry.type
-class Query(ViewerQueries, RelayQueries):
+class Query(
+    OrderQueries,
+    InventoryQueries,
+    MasterDataQueries,
+    EventQueries,
+    PolicyQueries,
+    ViewerQueries,
+    RelayQueries,
+):
     """What can be read."""
 
 
 @strawberry.type
-class Mutation(AccountMutations):
+class Mutation(
+    OrderMutations,
+    InventoryMutations,
+    MasterDataMutations,
+    CarrierMutations,
+    PolicyMutations,
+    AccountMutations,
+):
     """What can be done."""
 
 

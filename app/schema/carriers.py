@@ -1,10 +1,34 @@
 """Carriers: own fleets and third parties."""
 
+import datetime
+
 import strawberry
 
 from app.core.ids import to_global
-from app.models import Carrier
+from app.models import Carrier, CarrierCapacity, CarrierKind, TenderMode
+from app.orchestration.carriers import queries
+from app.orchestration.carriers.capacity import DayLimit
+from app.orchestration.carriers.operations import CarrierRow
+from app.schema.context import Info
+from app.schema.errors import UserErrorType
 from app.schema.relay import Node
+
+CarrierKindEnum = strawberry.enum(CarrierKind, description="Whose vans they are.")
+TenderModeEnum = strawberry.enum(TenderMode, description="Whether a carrier is asked or told.")
+
+
+@strawberry.type(name="CarrierCapacity", description="How many shipments a carrier takes on a local day.")
+class CarrierCapacityType:
+    """A day's limit, and how much of it is booked."""
+
+    date: datetime.date
+    booked: int
+    limit: int
+
+    @staticmethod
+    def of(row: CarrierCapacity) -> "CarrierCapacityType":
+        """The GraphQL form of a day's capacity."""
+        return CarrierCapacityType(date=row.date, booked=row.booked, limit=row.daily_limit)
 
 
 @strawberry.type(name="Carrier", description="Who carries: an own fleet, or a third party.")
@@ -14,10 +38,84 @@ class CarrierType(Node):
     row: strawberry.Private[Carrier]
     reference: str
     name: str
+    kind: CarrierKind
+
+    @strawberry.field(description="The days with a limit of their own or with bookings. Staff and the carrier see it.")
+    async def capacity(self, info: Info) -> list[CarrierCapacityType]:
+        """The carrier's capacity by day."""
+        rows = await info.context.load(queries.capacities, self.row.id)
+        return [CarrierCapacityType.of(row) for row in rows or []]
 
     @staticmethod
     def of(row: Carrier) -> "CarrierType":
         """The GraphQL form of a carrier."""
         return CarrierType(
-            id=strawberry.ID(to_global("Carrier", row.id)), row=row, reference=row.reference, name=row.name
+            id=strawberry.ID(to_global("Carrier", row.id)),
+            row=row,
+            reference=row.reference,
+            name=row.name,
+            kind=row.kind,
         )
+
+
+@strawberry.input
+class CarrierInput:
+    """A carrier, found again by its reference. Amounts are minor units; minutes count from local midnight."""
+
+    reference: str
+    name: str
+    kind: CarrierKind = CarrierKind.THIRD_PARTY
+    tender_mode: TenderMode = TenderMode.ASK
+    services: list[str] = strawberry.field(default_factory=lambda: ["STANDARD"])
+    skills: list[str] = strawberry.field(default_factory=list)
+    zone_radius_metres: int
+    base_minor: int = 0
+    per_km_minor: int = 0
+    per_kg_minor: int = 0
+    max_weight_kg: float
+    response_minutes: int = 30
+    cutoff_minute: int = 1440
+    daily_limit: int
+    grams_co2_per_km: int = strawberry.field(default=0, name="gramsCo2PerKm")
+    is_active: bool = True
+
+    def to_row(self) -> CarrierRow:
+        """The input for the operation."""
+        return CarrierRow(**vars(self))
+
+
+@strawberry.input
+class UpsertCarriersInput:
+    """At most 1000 carriers."""
+
+    carriers: list[CarrierInput]
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class CapacityInput:
+    """How many shipments the carrier takes on a local day."""
+
+    date: datetime.date
+    limit: int
+
+    def to_limit(self) -> DayLimit:
+        """The input for the operation."""
+        return DayLimit(date=self.date, limit=self.limit)
+
+
+@strawberry.input
+class SetCarrierCapacityInput:
+    """`carrier` is the reference that staff name; a carrier sets its own."""
+
+    capacities: list[CapacityInput]
+    carrier: str | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class SetCarrierCapacityPayload:
+    """The capacity of the days that were set."""
+
+    capacity: list[CarrierCapacityType] = strawberry.field(default_factory=list)
+    user_errors: list[UserErrorType] = strawberry.field(default_factory=list)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, select, true
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
+from app.core.errors import NotFound, Refusal
 from app.models import Carrier, CarrierCapacity
 from app.orchestration.paging import Page, page
 
@@ -68,11 +68,17 @@ async def capacities(
     return found
 
 
-async def capacity_on(session: AsyncSession, *, carrier_id: uuid.UUID, days: Collection[date]) -> list[CarrierCapacity]:
-    """The capacity rows of one carrier on these days, by date."""
-    found = await session.scalars(
-        select(CarrierCapacity)
-        .where(col(CarrierCapacity.carrier_id) == carrier_id, col(CarrierCapacity.date).in_(days))
-        .order_by(col(CarrierCapacity.date))
-    )
-    return list(found)
+async def spoken_for(session: AsyncSession, actor: Principal, *, reference: str | None) -> Carrier:
+    """The carrier that a call is about: a carrier's caller speaks for its own, staff name one by reference."""
+    if actor.kind is PrincipalKind.CARRIER:
+        named = col(Carrier.id) == actor.carrier_id
+    elif reference is None:
+        raise Refusal("CARRIER_NOT_NAMED", "Send the carrier's reference.", field="carrier")
+    else:
+        named = col(Carrier.reference) == reference
+    if reference is not None:
+        named = named & (col(Carrier.reference) == reference)
+    carrier: Carrier | None = await session.scalar(select(Carrier).where(named))
+    if carrier is None:
+        raise NotFound("carrier", repr(reference), field="carrier")
+    return carrier
