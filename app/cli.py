@@ -1,26 +1,36 @@
 """The `doorstep` command. Wires the parts together; what each command does lives with its part."""
 
+import asyncio
 import difflib
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 
-from app.core import migrations
+from app.core import clock, migrations
+from app.core.database import Database, Session
 from app.core.embedded import platform, servers
+from app.core.embedded.connection import connected
 from app.core.embedded.places import AlreadyRunning
+from app.core.errors import Refusal
+from app.models import KeyScope, UserKind
+from app.orchestration.accounts import operations as accounts
+from app.orchestration.accounts import queries as account_queries
 
 ROOT = Path(__file__).parents[1]
 SCHEMA_FILE = ROOT / "schema.graphql"
 WATCH_PAUSE_SECONDS = 1.0
+
+Found = TypeVar("Found")
 
 application = typer.Typer(
     name="doorstep", help="The open last-mile orchestration platform.", no_args_is_help=True, add_completion=False
@@ -83,6 +93,81 @@ def schema(
         console.print("\n".join(lines), markup=False)
         sys.exit("schema.graphql is not what the code says. Run `make schema` and commit it.")
     console.print("schema.graphql is what the code says.")
+
+
+@application.command()
+def user(
+    username: str,
+    kind: Annotated[UserKind, typer.Option(help="What the person is.")] = UserKind.DISPATCHER,
+    name: Annotated[str | None, typer.Option(help="The person's name; the user name where it is left out.")] = None,
+    driver: Annotated[str | None, typer.Option(help="A driver's reference.")] = None,
+    carrier: Annotated[str | None, typer.Option(help="A carrier's reference.")] = None,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="DOORSTEP_PASSWORD")] = "",
+) -> None:
+    """Add a person who may sign in."""
+    new = accounts.NewUser(
+        username=username,
+        name=name or username,
+        kind=kind,
+        password=password,
+        driver_reference=driver,
+        carrier_reference=carrier,
+    )
+    found = _on_database(lambda session, secret: accounts.create_user(session, user=new))
+    console.print(f"{found.username} may sign in as {found.kind.value}.")
+
+
+@application.command()
+def key(
+    name: str,
+    scope: Annotated[KeyScope, typer.Option(help="What the key opens.")] = KeyScope.INTEGRATION,
+    carrier: Annotated[str | None, typer.Option(help="A carrier's reference, for a key of scope CARRIER.")] = None,
+) -> None:
+    """Add a system's API key and print it: it cannot be shown again."""
+    _, made = _on_database(
+        lambda session, secret: accounts.create_key(session, name=name, scope=scope, carrier_reference=carrier)
+    )
+    print(made)  # noqa: T201  # plain, to be read by a script
+
+
+@application.command()
+def token(
+    username: Annotated[str | None, typer.Argument(help="Who the access token is for.")] = None,
+    order: Annotated[str | None, typer.Option(help="An order's reference: prints its tracking link instead.")] = None,
+    minutes: Annotated[int, typer.Option(help="How long the access token holds.", min=1)] = 60,
+) -> None:
+    """Print an access token of a user, or an order's tracking link."""
+    if (username is None) == (order is None):
+        sys.exit("Say whose token: doorstep token USERNAME, or doorstep token --order REFERENCE.")
+    if order is not None:
+        found = _on_database(lambda session, secret: account_queries.tracking_token(session, order, secret=secret))
+        public_url = os.environ.get("DOORSTEP_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+        print(f"{public_url}/track/{found}")  # noqa: T201  # plain, to be read by a script
+        return
+    lasts = timedelta(minutes=minutes)
+    made = _on_database(
+        lambda session, secret: accounts.issue_access_token(
+            session, username=str(username), secret=secret, wall_now=clock.wall_now(), lasts=lasts
+        )
+    )
+    print(made)  # noqa: T201  # plain, to be read by a script
+
+
+def _on_database(work: Callable[[Session, str], Awaitable[Found]]) -> Found:
+    """Runs one unit of work, given the deployment's secret, beside `doorstep up` or without it."""
+    with connected(data_folder()) as connection:
+
+        async def run() -> Found:
+            database = Database(connection.database_url, pool_size=1)
+            try:
+                return await database.run(lambda session: work(session, connection.secret_key))
+            finally:
+                await database.close()
+
+        try:
+            return asyncio.run(run())
+        except Refusal as refusal:
+            sys.exit(refusal.message)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.auth import keys, tokens
 from app.auth.principals import Principal, PrincipalKind
-from app.core.errors import NotSignedIn
+from app.core.errors import NotFound, NotSignedIn
 from app.models import ApiKey, KeyScope, Order, RefreshToken, User, UserKind
 
 USER_PRINCIPALS = {
@@ -46,6 +46,14 @@ async def customer_of_token(session: AsyncSession, token: str) -> Principal | No
     return None if order_id is None else customer(order_id)
 
 
+async def tracking_token(session: AsyncSession, reference: str, *, secret: str) -> str:
+    """The token of the tracking link of the order with this reference."""
+    order_id = await session.scalar(select(col(Order.id)).where(col(Order.reference) == reference))
+    if order_id is None:
+        raise NotFound("order", repr(reference), field="reference")
+    return tokens.tracking_token(secret, order_id)
+
+
 def customer(order_id: uuid.UUID) -> Principal:
     """The customer of one order."""
     return Principal(kind=PrincipalKind.CUSTOMER, name="customer", key=f"order:{order_id}", order_id=order_id)
@@ -60,11 +68,6 @@ def principal_of(user: User) -> Principal:
         driver_id=user.driver_id,
         carrier_id=user.carrier_id,
     )
-
-
-async def user_named(session: AsyncSession, username: str) -> User | None:
-    """The user with this name."""
-    return await session.scalar(select(User).where(col(User.username) == username.strip().lower()))
 
 
 async def refresh_tokens_by_ids(
