@@ -180,7 +180,12 @@ async def roll_up(session: AsyncSession, order: Order, *, actor: Principal, now:
     """Lets a locked order follow its shipments."""
     await session.flush()
     states = list(await session.scalars(select(col(Shipment.state)).where(col(Shipment.order_id) == order.id)))
-    for event in order_events(order.state, states):
+    lacking = await session.scalar(
+        select(col(OrderLine.id))
+        .where(col(OrderLine.order_id) == order.id, col(OrderLine.delivered_quantity) < col(OrderLine.quantity))
+        .limit(1)
+    )
+    for event in order_events(order.state, states, is_all_delivered=lacking is None):
         order.state = orders.next_state(order.state, event, reference=order.reference)
         order.version, order.updated_at = order.version + 1, now
         log.append(

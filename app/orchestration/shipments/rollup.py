@@ -7,10 +7,13 @@ from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.shipments.policies import AT_NODE, DELIVERED, TERMINAL
 
 
-def order_events(order: OrderState, shipments: Collection[ShipmentState]) -> list[OrderEvent]:
+def order_events(
+    order: OrderState, shipments: Collection[ShipmentState], *, is_all_delivered: bool
+) -> list[OrderEvent]:
     """The events that bring the order where its shipments are, in order; none where it is there already.
 
-    Cancelled shipments count for nothing: whoever cancels them says what becomes of the order.
+    Cancelled shipments count for nothing: whoever cancels them says what becomes of the order. `is_all_delivered`:
+    no line of the order lacks anything.
     """
     live = [state for state in shipments if state is not ShipmentState.CANCELLED]
     if order not in (OrderState.ALLOCATED, OrderState.IN_FULFILMENT) or all(state in AT_NODE for state in live):
@@ -18,11 +21,11 @@ def order_events(order: OrderState, shipments: Collection[ShipmentState]) -> lis
     started = [OrderEvent.START] if order is OrderState.ALLOCATED else []
     if not all(state in TERMINAL for state in live):
         return started
-    return [*started, _ending(live)]
+    return [*started, _ending(live, is_all_delivered=is_all_delivered)]
 
 
-def _ending(live: Collection[ShipmentState]) -> OrderEvent:
-    if all(state is ShipmentState.DELIVERED for state in live):
+def _ending(live: Collection[ShipmentState], *, is_all_delivered: bool) -> OrderEvent:
+    if is_all_delivered:
         return OrderEvent.COMPLETE
     if any(state in DELIVERED for state in live):
         return OrderEvent.COMPLETE_PARTIALLY

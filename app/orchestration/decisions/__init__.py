@@ -1,0 +1,1 @@
+"""Decisions: what was chosen automatically, over what, and why."""

@@ -1,0 +1,1 @@
+"""Exceptions: what needs a correction before the customer feels it."""

@@ -1,0 +1,138 @@
+"""Opening and closing exceptions. At most one open case of a kind per subject: opening it again changes nothing."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import SYSTEM, Principal
+from app.core.errors import NotFound
+from app.core.ids import new_id
+from app.models import Event, ExceptionCase, ExceptionState, Severity
+from app.models.base import Json
+from app.orchestration.events import log
+from app.orchestration.events.log import Subject
+from app.orchestration.exceptions.policies import ExceptionEvent, next_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What needs a correction. `suggestion` is {action, summary, expectedGainMinor, currency}."""
+
+    kind: str
+    severity: Severity
+    subject: Subject
+    node_id: uuid.UUID | None = None
+    due_at: datetime | None = None
+    predicted_lateness_seconds: int | None = None
+    probability: float | None = None
+    suggestion: Json | None = None
+
+
+async def open_case(
+    session: AsyncSession, trouble: Trouble, *, now: datetime, actor: Principal = SYSTEM
+) -> uuid.UUID | None:
+    """Opens a case; None where one of this kind is open for this subject already."""
+    opened: uuid.UUID | None = await session.scalar(
+        insert(ExceptionCase)
+        .values(
+            id=new_id(),
+            kind=trouble.kind,
+            severity=trouble.severity,
+            subject_kind=trouble.subject.kind,
+            subject_id=trouble.subject.id,
+            subject_reference=trouble.subject.reference,
+            node_id=trouble.node_id,
+            state=ExceptionState.OPEN,
+            opened_at=now,
+            due_at=trouble.due_at,
+            predicted_lateness_seconds=trouble.predicted_lateness_seconds,
+            probability=trouble.probability,
+            suggestion=trouble.suggestion,
+        )
+        .on_conflict_do_nothing(index_elements=["kind", "subject_id"], index_where=text("state = 'OPEN'"))
+        .returning(col(ExceptionCase.id))
+    )
+    if opened is None:
+        return None
+    log.append(
+        session,
+        type="exception.opened",
+        subject=Subject(
+            kind="exception",
+            id=opened,
+            reference=trouble.subject.reference,
+            order_id=trouble.subject.order_id,
+            carrier_id=trouble.subject.carrier_id,
+            route_id=trouble.subject.route_id,
+        ),
+        actor=actor,
+        now=now,
+        summary=f"{trouble.kind}: {trouble.subject.kind} {trouble.subject.reference}.",
+        data={"kind": trouble.kind, "severity": trouble.severity.value},
+    )
+    return opened
+
+
+async def settle(session: AsyncSession, *, kind: str, subject_id: uuid.UUID, resolution: str, now: datetime) -> None:
+    """Resolves the open case of a kind, where there is one: what it was about has been put right."""
+    case = await session.scalar(
+        select(ExceptionCase)
+        .where(
+            col(ExceptionCase.kind) == kind,
+            col(ExceptionCase.subject_id) == subject_id,
+            col(ExceptionCase.state) == ExceptionState.OPEN,
+        )
+        .with_for_update()
+    )
+    if case is not None:
+        _close(session, case, ExceptionEvent.RESOLVE, resolution=resolution, actor=SYSTEM, now=now)
+
+
+async def resolve(
+    session: AsyncSession, *, case_id: uuid.UUID, accept: bool, note: str | None, actor: Principal, now: datetime
+) -> ExceptionCase:
+    """A person resolves a case, or (accept false) dismisses it. Refuses what is closed already."""
+    case = await session.scalar(select(ExceptionCase).where(col(ExceptionCase.id) == case_id).with_for_update())
+    if case is None:
+        raise NotFound("exception", case_id, field="exceptionId")
+    event = ExceptionEvent.RESOLVE if accept else ExceptionEvent.DISMISS
+    _close(session, case, event, resolution=note or event.value, actor=actor, now=now)
+    return case
+
+
+async def record_event_passed_over(session: AsyncSession, event: Event, reader: str, error: str, now: datetime) -> None:
+    """Opens a case about an event that a reader of the log could not take."""
+    subject = Subject(kind="event", id=event.id, reference=f"{event.type} {event.subject_reference}")
+    suggestion = {"action": "INSPECT", "summary": f"The reader {reader} passed this event over: {error[:300]}"}
+    await open_case(
+        session,
+        Trouble(kind="READER_FAILED", severity=Severity.WARNING, subject=subject, suggestion=suggestion),
+        now=now,
+    )
+
+
+def _close(
+    session: AsyncSession,
+    case: ExceptionCase,
+    event: ExceptionEvent,
+    *,
+    resolution: str,
+    actor: Principal,
+    now: datetime,
+) -> None:
+    case.state = next_state(case, event)
+    case.resolution, case.resolved_at, case.resolved_by = resolution, now, actor.name
+    log.append(
+        session,
+        type="exception.resolved",
+        subject=Subject(kind="exception", id=case.id, reference=case.subject_reference),
+        actor=actor,
+        now=now,
+        summary=f"{case.kind} of {case.subject_reference}: {resolution}",
+        data={"kind": case.kind, "state": case.state.value},
+    )

@@ -1,0 +1,36 @@
+"""Which event may follow which state of an exception, and which kinds there are. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from app.core.errors import Conflict
+from app.models import ExceptionCase, ExceptionState
+
+UNALLOCATED = "ORDER_UNALLOCATED"
+UNPLANNED = "SHIPMENT_UNPLANNED"
+READER_FAILED = "READER_FAILED"
+
+
+class ExceptionEvent(StrEnum):
+    """What can happen to a case."""
+
+    RESOLVE = "resolved"
+    DISMISS = "dismissed"
+
+
+NEXT: Mapping[tuple[ExceptionState, ExceptionEvent], ExceptionState] = {
+    (ExceptionState.OPEN, ExceptionEvent.RESOLVE): ExceptionState.RESOLVED,
+    (ExceptionState.OPEN, ExceptionEvent.DISMISS): ExceptionState.DISMISSED,
+}
+
+
+def next_state(case: ExceptionCase, event: ExceptionEvent) -> ExceptionState:
+    """The state after `event`; refuses what the machine does not know."""
+    found = NEXT.get((case.state, event))
+    if found is None:
+        raise Conflict(
+            "INVALID_STATE",
+            f"This exception is {case.state.value} already and cannot be {event.value}. Read the board again.",
+            field="exceptionId",
+        )
+    return found
