@@ -6,9 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-# The newest interpreter that really runs: a name on the PATH may belong to a version that is not switched on.
-PYTHON := $(shell for name in python3.13 python3.12 python3 python3.11 /usr/bin/python3; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$name && break; done)
+# The newest interpreter that really runs (a name on the PATH may belong to a version that is not switched on), those
+# that can make a complete environment first.
+NAMES := python3.13 python3.12 python3 python3.11 /usr/bin/python3
+RUNS = -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))'
+COMPLETE = -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+PYTHON = $(shell for name in $(NAMES); do $$name $(COMPLETE) >/dev/null 2>&1 && echo $$name && exit; done; \
+	for name in $(NAMES); do $$name $(RUNS) >/dev/null 2>&1 && echo $$name && exit; done)
 
 .PHONY: help install demo up test check schema migrate bench browser
 
@@ -18,13 +22,26 @@ help: ## List the targets
 install: $(STAMP) ## Install everything into .venv
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Doorstep needs Python 3.11 or newer."; exit 1; }
-	@echo "Installing with $$($(PYTHON) --version) into $(VENV); the first time takes a minute or two."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); \
-		else echo "This Python has no venv module. Ask an administrator for: apt-get install python3-venv"; exit 1; fi; }
+	@$(BIN)/python -c '' 2>/dev/null || $(MAKE) --no-print-directory $(BIN)/python
+	@echo "Installing Doorstep with $$($(BIN)/python --version) into $(VENV); the first time takes a minute or two."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
+
+# Debian's python3 comes without ensurepip: root installs it, everybody else borrows the machine's pip or virtualenv.
+.PHONY: $(BIN)/python
+$(BIN)/python:
+	@rm -rf $(VENV)
+	@if [ "$$(id -u)" = 0 ] && ! { [ -n "$(PYTHON)" ] && $(PYTHON) $(COMPLETE) 2>/dev/null; } && command -v apt-get >/dev/null; then \
+		echo "Installing python3-venv with apt-get."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } >/dev/null; fi
+	@python="$(PYTHON)"; \
+	test -n "$$python" || python=$$(command -v /usr/bin/python3); \
+	test -n "$$python" || { echo "Doorstep needs Python 3.11 or newer. Install one, and run make again."; exit 1; }; \
+	if $$python $(COMPLETE) 2>/dev/null; then $$python -m venv $(VENV); \
+	elif $$python -m virtualenv --version >/dev/null 2>&1; then $$python -m virtualenv --quiet $(VENV); \
+	elif $$python -m pip --version >/dev/null 2>&1; then $$python -m venv --without-pip $(VENV) && \
+		$$python -m pip --quiet --disable-pip-version-check --python $(BIN)/python install pip; \
+	else echo "$$python cannot make an environment with pip. Ask an administrator for: apt-get install python3-venv"; exit 1; fi
 
 demo: install ## Run a whole simulated day, then keep serving (ARGS="--exit --json FILE" ends after the report)
 	@$(BIN)/doorstep demo $(ARGS)
