@@ -145,7 +145,7 @@ def settings_for(database: Database, data: Path, redis_url: str) -> Settings:
     return Settings(
         database_url=database.engine.url.render_as_string(hide_password=False),
         redis_url=redis_url,
-        secret_key=SECRET,  # type: ignore[arg-type]  # pydantic makes it secret
+        secret_key=SECRET,
         data=data,
         public_url="http://doorstep.test",
     )

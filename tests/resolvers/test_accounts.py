@@ -1,6 +1,8 @@
 """Signing in and staying signed in, as clients see it."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -31,18 +33,20 @@ async def dora(database: Database) -> User:
     return await database.run(lambda session: operations.create_user(session, user=DORA))
 
 
-async def sign_in(client: Client, **given: str) -> dict:
+async def sign_in(client: Client, **given: str) -> dict[str, Any]:
     credentials = {"username": "dora", "password": DORA.password, **given}
-    return (await client.run(SIGN_IN, {"input": credentials}))["signIn"]
+    answer: dict[str, Any] = (await client.run(SIGN_IN, {"input": credentials}))["signIn"]
+    return answer
 
 
-async def refresh(client: Client, token: str, **given: str) -> dict:
-    return (await client.run(REFRESH, {"input": {"refreshToken": token, **given}}))["refreshSession"]
+async def refresh(client: Client, token: str, **given: str) -> dict[str, Any]:
+    answer: dict[str, Any] = (await client.run(REFRESH, {"input": {"refreshToken": token, **given}}))["refreshSession"]
+    return answer
 
 
 async def sessions(database: Database) -> int:
     async with database.reading() as session:
-        return await session.scalar(select(func.count()).select_from(RefreshToken))
+        return await session.scalar(select(func.count()).select_from(RefreshToken)) or 0
 
 
 async def test_a_user_signs_in_and_is_the_viewer(client: Client, dora: User) -> None:
@@ -56,8 +60,8 @@ async def test_a_user_signs_in_and_is_the_viewer(client: Client, dora: User) -> 
 async def test_no_token_is_stored_as_it_is(client: Client, database: Database, dora: User) -> None:
     answer = await sign_in(client, idempotencyKey="k")
     async with database.reading() as session:
-        kept = (await session.scalar(select(RefreshToken))).model_dump_json()
-        kept += (await session.scalar(select(IdempotentCall))).model_dump_json()
+        kept = (await session.scalars(select(RefreshToken))).one().model_dump_json()
+        kept += (await session.scalars(select(IdempotentCall))).one().model_dump_json()
     assert answer["refreshToken"] not in kept
     assert answer["accessToken"] not in kept
     assert DORA.password not in kept
@@ -91,7 +95,7 @@ async def test_a_closed_account_cannot_sign_in_and_its_tokens_end(
 ) -> None:
     token = (await sign_in(client))["accessToken"]
     async with database.transaction() as session:
-        (await session.get(User, dora.id)).is_active = False
+        (await session.get_one(User, dora.id)).is_active = False
     assert (await sign_in(client))["userErrors"][0]["code"] == "INVALID_CREDENTIALS"
     assert (await client.post({"query": VIEWER}, as_=token)).status_code == 401
 
@@ -187,11 +191,9 @@ async def test_a_carriers_key_belongs_to_the_carrier(database: Database) -> None
     ],
 )
 async def test_a_user_that_cannot_be_is_refused(
-    database: Database, dora: User, given: dict[str, str], code: str
+    database: Database, dora: User, given: dict[str, Any], code: str
 ) -> None:
-    new = NewUser(
-        **{"username": "other", "name": "O", "kind": UserKind.DISPATCHER, "password": "long enough to do", **given}
-    )
+    new = replace(DORA, **{"username": "other", **given})
     with pytest.raises(Refusal) as refused:
         await database.run(lambda session: operations.create_user(session, user=new))
     assert refused.value.code == code

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -88,8 +89,9 @@ async def counting(client: Client, database: Database, woken: list[str]) -> Asyn
         yield Client(database=database, settings=client.settings, http=http, application=client.application)
 
 
-async def count(client: Client, as_: Principal = INTEGRATION, **given: str) -> dict:
-    return (await client.run(DOCUMENT, {"input": {"name": "a", **given}}, as_=as_))["count"]
+async def count(client: Client, as_: Principal = INTEGRATION, **given: str) -> dict[str, Any]:
+    answer: dict[str, Any] = (await client.run(DOCUMENT, {"input": {"name": "a", **given}}, as_=as_))["count"]
+    return answer
 
 
 async def kept(database: Database) -> dict[str, int]:
@@ -187,5 +189,6 @@ async def test_a_caller_that_is_not_served_is_refused_before_anything_runs(
 
 def test_the_fields_description_says_whom_it_serves() -> None:
     schema = build_schema(mutation=CountMutations)
-    field = schema._schema.mutation_type.fields["count"]
-    assert field.description.endswith("Serves: DISPATCHER, INTEGRATION.")
+    assert schema._schema.mutation_type is not None
+    description = schema._schema.mutation_type.fields["count"].description
+    assert description == "Adds one row, and refuses after it did, where asked to.\n\nServes: DISPATCHER, INTEGRATION."

@@ -14,7 +14,9 @@ from graphql import (
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
+    GraphQLObjectType,
     GraphQLScalarType,
+    get_named_type,
     is_required_argument,
     is_required_input_field,
 )
@@ -50,7 +52,8 @@ class NothingHappens:
     """Live events that end at once: a subscription that is served answers nothing, and is over."""
 
     async def subscribe(self, predicate: Callable[[Event], bool]) -> AsyncIterator[Event]:
-        for event in ():
+        nothing: list[Event] = []
+        for event in nothing:
             yield event
 
 
@@ -66,7 +69,8 @@ FIELDS = {
 
 def callers_of(field: GraphQLField) -> frozenset[PrincipalKind] | None:
     definition = field.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-    return definition.metadata.get(CALLERS)
+    found: frozenset[PrincipalKind] | None = definition.metadata.get(CALLERS)
+    return found
 
 
 def smallest(kind: GraphQLInputType) -> Any:
@@ -173,5 +177,8 @@ async def test_the_field_serves_whom_it_declares_and_nobody_else(
 @pytest.mark.parametrize("key", sorted(key for key in FIELDS if key[0] == "mutation"), ids=lambda key: key[1])
 def test_the_mutation_takes_an_idempotency_key_and_answers_user_errors(key: tuple[str, str]) -> None:
     field = FIELDS[key]
-    assert "idempotencyKey" in field.args["input"].type.of_type.fields
-    assert str(field.type.of_type.fields["userErrors"].type) == "[UserError!]!"
+    given, payload = get_named_type(field.args["input"].type), get_named_type(field.type)
+    assert isinstance(given, GraphQLInputObjectType)
+    assert isinstance(payload, GraphQLObjectType)
+    assert "idempotencyKey" in given.fields
+    assert str(payload.fields["userErrors"].type) == "[UserError!]!"

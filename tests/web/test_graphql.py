@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from app.auth.principals import PrincipalKind
 from app.resolvers.mutations import subscription
@@ -19,6 +21,7 @@ from app.web.graphql import GraphQLEndpoint
 from tests.client import ANONYMOUS, DISPATCHER, INTEGRATION, Client, served
 
 VIEWER = "{ viewer { kind name } }"
+PROTOCOL = Subprotocol("graphql-transport-ws")
 DORA = {"kind": "DISPATCHER", "name": "Dora"}
 
 
@@ -104,7 +107,9 @@ async def test_a_request_that_is_too_large_is_refused(client: Client) -> None:
     assert response.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b"3", b"null", b'{"query": 3}', b'{"query": "{a}", "variables": []}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"\xff", b"[]", b"3", b"null", b'{"query": 3}', b'{"query": "{a}", "variables": []}']
+)
 async def test_a_body_that_is_no_request_is_refused_as_such(client: Client, body: bytes) -> None:
     response = await client.http.post("/graphql", content=body, headers={"content-type": "application/json"})
     assert response.status_code == 400
@@ -170,22 +175,22 @@ async def test_a_subscription_refuses_callers_it_does_not_serve(client: Client, 
     assert "countTo does not serve INTEGRATION callers" in error["message"]
 
 
-async def send(socket: ClientConnection, *messages: dict) -> None:
+async def send(socket: ClientConnection, *messages: dict[str, Any]) -> None:
     for message in messages:
         await socket.send(json.dumps(message))
 
 
-def subscribe(document: str, id: str = "1") -> dict:
+def subscribe(document: str, id: str = "1") -> dict[str, Any]:
     return {"id": id, "type": "subscribe", "payload": {"query": document}}
 
 
-async def received(socket: ClientConnection, number: int) -> list[dict]:
+async def received(socket: ClientConnection, number: int) -> list[dict[str, Any]]:
     return [json.loads(await socket.recv()) for _ in range(number)]
 
 
 async def test_a_websocket_carries_subscriptions_of_who_says_who_it_is_at_init(client: Client, address: str) -> None:
     token = await client.token(DISPATCHER)
-    async with connect(f"ws://{address}/graphql", subprotocols=["graphql-transport-ws"]) as socket:
+    async with connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL]) as socket:
         await send(socket, {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
         assert await received(socket, 1) == [{"type": "connection_ack"}]
         await send(socket, subscribe("subscription { countTo(number: 2) }"))
@@ -201,13 +206,13 @@ async def test_a_websocket_carries_subscriptions_of_who_says_who_it_is_at_init(c
 async def test_a_websocket_takes_the_header_of_its_handshake(client: Client, address: str) -> None:
     headers = await client.credentials(DISPATCHER)
     uri = f"ws://{address}/graphql"
-    async with connect(uri, subprotocols=["graphql-transport-ws"], additional_headers=headers) as socket:
+    async with connect(uri, subprotocols=[PROTOCOL], additional_headers=headers) as socket:
         await send(socket, {"type": "connection_init"}, subscribe(VIEWER))
         assert (await received(socket, 2))[1]["payload"] == {"data": {"viewer": DORA}}
 
 
 async def test_a_websocket_with_a_wrong_token_is_closed_as_forbidden(address: str) -> None:
-    async with connect(f"ws://{address}/graphql", subprotocols=["graphql-transport-ws"]) as socket:
+    async with connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL]) as socket:
         await send(socket, {"type": "connection_init", "payload": {"authorization": "dsk_integration_wrong"}})
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
@@ -216,7 +221,7 @@ async def test_a_websocket_with_a_wrong_token_is_closed_as_forbidden(address: st
 
 
 async def test_a_websocket_without_a_caller_is_refused_by_the_field(address: str) -> None:
-    async with connect(f"ws://{address}/graphql", subprotocols=["graphql-transport-ws"]) as socket:
+    async with connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL]) as socket:
         await send(socket, {"type": "connection_init"}, subscribe("subscription { countTo(number: 2) }"))
         answers = await received(socket, 2)
     assert "NOT_SIGNED_IN" in json.dumps(answers[1])
