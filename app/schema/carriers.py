@@ -40,9 +40,9 @@ class CarrierType(Node):
     name: str
     kind: CarrierKind
 
-    @strawberry.field(description="The days with a limit of their own or with bookings. Staff and the carrier see it.")
+    @strawberry.field
     async def capacity(self, info: Info) -> list[CarrierCapacityType]:
-        """The carrier's capacity by day."""
+        """The days with a limit of their own or with bookings. Staff and the carrier see it."""
         rows = await info.context.load(queries.capacities, self.row.id)
         return [CarrierCapacityType.of(row) for row in rows or []]
 

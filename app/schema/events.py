@@ -66,5 +66,5 @@ class EventType(Node):
             subject_reference=row.subject_reference,
             actor=ActorType(kind=row.actor_kind, name=row.actor_name),
             summary=row.summary,
-            data=row.data,
+            data=JSON(row.data),
         )

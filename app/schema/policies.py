@@ -39,7 +39,7 @@ class PolicyType(Node):
             name=row.name,
             version=row.version,
             vertical=row.vertical,
-            document=row.document,
+            document=JSON(row.document),
             updated_at=row.updated_at,
             updated_by=EditorType(name=row.updated_by),
         )

@@ -183,7 +183,7 @@ async def _references(session: AsyncSession, node_ids: Collection[uuid.UUID]) ->
     rows = await session.execute(
         select(col(FulfilmentNode.id), col(FulfilmentNode.reference)).where(col(FulfilmentNode.id).in_(node_ids))
     )
-    return {node_id: reference for node_id, reference in rows}
+    return {row.id: row.reference for row in rows}
 
 
 def _change(level: InventoryLevel, effect: Effect, quantity: int) -> None:

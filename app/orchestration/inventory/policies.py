@@ -101,7 +101,7 @@ def count_refusal(
     if as_of > now + CLOCK_SKEW:
         return UserError(
             code="COUNT_IN_FUTURE",
-            message=f"The count of {what} is dated {as_of.isoformat()}, which is still to come. Send when it was counted.",
+            message=f"The count of {what} is dated {as_of.isoformat()}, which is still to come. Send its time.",
             field="asOf",
         )
     if level.counted_at is not None and as_of < level.counted_at and on_hand != level.on_hand:

@@ -225,5 +225,6 @@ async def _make_products(session: AsyncSession, skus: set[str], *, now: datetime
 async def _discard_unused(session: AsyncSession, levels: Iterable[InventoryLevel]) -> None:
     """Removes the levels that were only made for rows that were then refused."""
     for level in levels:
-        if level.version == 0 and level.counted_at is None:
+        is_empty = (level.on_hand, level.reserved, level.in_transit) == (0, 0, 0)
+        if is_empty and level.version == 0 and level.counted_at is None:
             await session.delete(level)

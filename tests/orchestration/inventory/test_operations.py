@@ -1,0 +1,145 @@
+"""Stock that orders take and give back, on real PostgreSQL."""
+
+import asyncio
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.database import Database
+from app.models import InventoryLevel, InventoryMovement
+from app.orchestration.inventory import operations, stocktaking
+from app.orchestration.inventory.policies import InsufficientStock
+from app.orchestration.inventory.stocktaking import CountRow, MovementRow
+from tests.client import INTEGRATION
+from tests.factories.stock import a_node, a_world, stocked
+
+NOW = datetime(2030, 5, 17, 9, tzinfo=UTC)
+VERBS = ("reserve", "release", "pick", "deliver", "put_back", "lose")
+
+
+async def numbers(session: AsyncSession, node_id: uuid.UUID, sku: str) -> tuple[int, int, int]:
+    level = await session.scalar(
+        select(InventoryLevel)
+        .where(col(InventoryLevel.node_id) == node_id, col(InventoryLevel.sku) == sku)
+        .execution_options(populate_existing=True)
+    )
+    return (level.on_hand, level.reserved, level.in_transit) if level else (0, 0, 0)
+
+
+async def ledger(session: AsyncSession, node_id: uuid.UUID, sku: str) -> tuple[int, int, int]:
+    row = (
+        await session.execute(
+            select(
+                func.coalesce(func.sum(col(InventoryMovement.on_hand_delta)), 0),
+                func.coalesce(func.sum(col(InventoryMovement.reserved_delta)), 0),
+                func.coalesce(func.sum(col(InventoryMovement.in_transit_delta)), 0),
+            ).where(col(InventoryMovement.node_id) == node_id, col(InventoryMovement.sku) == sku)
+        )
+    ).one()
+    return row[0], row[1], row[2]
+
+
+async def test_goods_go_from_the_shelf_to_the_door(database: Database) -> None:
+    node, _ = await a_world(database, on_hand=10)
+    lines = {node.id: {"APPLE": 4}}
+    seen = []
+    async with database.transaction() as session:
+        for verb in ("reserve", "pick", "deliver"):
+            await getattr(operations, verb)(session, lines, now=NOW)
+            seen.append(await numbers(session, node.id, "APPLE"))
+    assert seen == [(10, 4, 0), (6, 0, 4), (6, 0, 0)]
+
+
+async def test_goods_that_come_back_can_be_promised_again(database: Database) -> None:
+    node, _ = await a_world(database, on_hand=10)
+    lines = {node.id: {"APPLE": 4}}
+    async with database.transaction() as session:
+        for verb in ("reserve", "pick", "put_back"):
+            await getattr(operations, verb)(session, lines, now=NOW)
+        assert await numbers(session, node.id, "APPLE") == (10, 0, 0)
+        assert await ledger(session, node.id, "APPLE") == (10, 0, 0)
+
+
+async def test_one_short_line_refuses_all_lines_and_names_each_that_is_short(database: Database) -> None:
+    node, _ = await a_world(database, on_hand=10)
+    async with database.transaction() as session:
+        with pytest.raises(InsufficientStock) as refusal:
+            await operations.reserve(session, {node.id: {"APPLE": 3, "PEAR": 11, "PLUM": 1}}, now=NOW)
+        assert await numbers(session, node.id, "APPLE") == (10, 0, 0)
+        assert await ledger(session, node.id, "APPLE") == (10, 0, 0)
+    assert refusal.value.code == "INSUFFICIENT_STOCK"
+    assert [(short.node, short.sku, short.wanted, short.available) for short in refusal.value.shortages] == [
+        ("LIS", "PEAR", 11, 10),
+        ("LIS", "PLUM", 1, 0),
+    ]
+    assert refusal.value.message == (
+        "Node LIS has 10 of PEAR available, but 11 are wanted. Node LIS has 0 of PLUM available, but 1 are wanted."
+        " Lower the quantity or choose another node."
+    )
+
+
+async def test_two_hundred_reservations_at_once_sell_the_last_fifty_pieces_fifty_times(database: Database) -> None:
+    node, _ = await a_world(database, on_hand=50)
+    at_once = asyncio.Semaphore(10)
+
+    async def reserve() -> bool:
+        async with at_once:
+            try:
+                await database.run(
+                    lambda session: operations.reserve(session, {node.id: {"APPLE": 1, "PEAR": 1}}, now=NOW)
+                )
+            except InsufficientStock:
+                return False
+            return True
+
+    won = await asyncio.gather(*(reserve() for _ in range(200)))
+    assert won.count(True) == 50
+    async with database.reading() as session:
+        assert await numbers(session, node.id, "APPLE") == (50, 50, 0)
+        assert await ledger(session, node.id, "PEAR") == (50, 50, 0)
+
+
+steps = st.one_of(
+    st.tuples(st.sampled_from(VERBS), st.sampled_from(["APPLE", "PEAR"]), st.integers(0, 4)),
+    st.tuples(st.just("count"), st.sampled_from(["APPLE", "PEAR"]), st.integers(-1, 12)),
+    st.tuples(st.just("move"), st.sampled_from(["APPLE", "PEAR"]), st.integers(-6, 6)),
+)
+
+
+async def take_step(session: AsyncSession, node: Any, step: tuple[str, str, int]) -> None:
+    verb, sku, quantity = step
+    if verb == "count":
+        rows = [CountRow(node=node.reference, sku=sku, on_hand=quantity, as_of=NOW)]
+        await stocktaking.count(session, rows=rows, actor=INTEGRATION, now=NOW)
+    elif verb == "move":
+        moves = [MovementRow(node=node.reference, sku=sku, delta=quantity, reason="ADJUSTMENT")]
+        await stocktaking.move(session, rows=moves, actor=INTEGRATION, now=NOW)
+    else:
+        await getattr(operations, verb)(session, {node.id: {sku: quantity}}, now=NOW)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sequence=st.lists(steps, max_size=25))
+async def test_the_ledger_sums_to_the_level_after_any_sequence_of_operations(
+    database: Database, sequence: list[tuple[str, str, int]]
+) -> None:
+    async with database.reading() as session:
+        node = a_node(f"N-{uuid.uuid4()}")
+        session.add(node)
+        await session.flush()
+        for sku in ("APPLE", "PEAR"):
+            await stocked(session, node, sku, 8)
+        for step in sequence:
+            with suppress(InsufficientStock):
+                await take_step(session, node, step)
+            await session.flush()  # the database's own constraints speak here
+        for sku in ("APPLE", "PEAR"):
+            assert await numbers(session, node.id, sku) == await ledger(session, node.id, sku)
