@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class StoppingRule:
     """Whichever comes first. At least one of time and iterations must be set.
 
-    `seconds` is wall time and `iterations` counts improving answers, for each sub-problem of a decomposed one.
-    An answer is repeatable from its seed only if iterations, not seconds, end the search. `relative_gap`: stop
-    once the answer is proved to be within this share of the best possible, for the solvers that prove a bound.
+    `seconds` is wall time for the whole solve; `iterations` counts improving answers, in each part of a problem that
+    is solved in parts. An answer is repeatable from its seed only if iterations, not seconds, end the search.
+    `relative_gap`: stop once the answer is proved to be within this share of the best possible, for the solvers that
+    prove a bound.
     `threads`: how many processor cores the solver may use.
     """
 
