@@ -1,10 +1,13 @@
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -29,8 +32,19 @@ with servers.running(Path(sys.argv[1]), environment={}) as found:
 
 
 @pytest.fixture
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("deployment")
+def data() -> Iterator[Path]:
+    """A folder that the servers' user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="doorstep-deployment-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def private_data(data: Path) -> Iterator[Path]:
+    """A folder below one that only its owner may enter."""
+    data.chmod(0o700)
+    yield data / "private"
+    shutil.rmtree(places.server_folder(data / "private"), ignore_errors=True)
 
 
 class Holder:
@@ -82,6 +96,15 @@ def test_a_second_start_finds_the_data_of_the_first_again(data: Path) -> None:
         with Redis.from_url(second.redis_url) as redis:
             assert redis.get("kept") == b"8"
         assert second.secret_key == first.secret_key
+
+
+def test_data_below_a_private_folder_is_found_again_and_is_gone_once_that_folder_is_removed(private_data: Path) -> None:
+    for _ in range(2):
+        with servers.running(private_data, environment={}) as found:
+            run(found.database_url, "create table if not exists kept (value integer)", "select 1")
+    shutil.rmtree(private_data)
+    with servers.running(private_data, environment={}) as found:
+        assert run(found.database_url, "select to_regclass('kept')") is None
 
 
 def test_killing_the_parent_ends_both_servers_and_the_next_start_finds_what_was_committed(data: Path) -> None:
