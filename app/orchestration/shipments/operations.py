@@ -76,17 +76,20 @@ async def create(
     session: AsyncSession,
     *,
     order: Order,
+    number: int,
     allocation: Allocation,
     lines: Sequence[OrderLine],
     quantities: Mapping[str, int],
     actor: Principal,
     now: datetime,
 ) -> Shipment:
-    """A new shipment, PENDING, of `quantities` (sku -> quantity) of the order's lines. The caller has reserved them."""
-    earlier = await session.scalar(select(func.count()).select_from(Shipment).where(col(Shipment.order_id) == order.id))
+    """A new shipment, PENDING, of `quantities` (sku -> quantity) of the order's lines, the `number`th of the order.
+
+    The caller has locked the order and reserved the goods.
+    """
     shipped = [line for line in lines if quantities.get(line.sku)]
     shipment = Shipment(
-        reference=f"{order.reference}/{(earlier or 0) + 1}",
+        reference=f"{order.reference}/{number}",
         order_id=order.id,
         allocation_id=allocation.id,
         node_id=allocation.node_id,
@@ -147,6 +150,20 @@ async def advance(
     await roll_up(session, order, actor=actor, now=now)
     await session.flush()
     return shipment
+
+
+def begin(session: AsyncSession, shipment: Shipment, event: ShipmentEvent, *, actor: Principal, now: datetime) -> None:
+    """Assigns or tenders a shipment that this transaction made: nothing to lock, no goods to move."""
+    shipment.state = policies.next_state(shipment, event)
+    shipment.version += 1
+    _log(
+        session,
+        shipment,
+        type=policies.LOG_TYPE[event],
+        actor=actor,
+        now=now,
+        data=_told(shipment, NOTHING_MORE),
+    )
 
 
 async def lock(session: AsyncSession, shipment: Shipment) -> tuple[Order, Shipment]:

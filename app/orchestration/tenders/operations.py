@@ -11,11 +11,10 @@ from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict, NotFound
 from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderMode, TenderState
 from app.models.base import Json
-from app.orchestration.allocations.release import release_order
+from app.orchestration.tenders.release import release_order
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.jobs import operations as jobs
-from app.orchestration.policies import queries as rules
 from app.orchestration.shipments import operations as shipments
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders.policies import TenderEvent, next_state
@@ -25,13 +24,22 @@ BATCH = 100
 
 
 async def hand_over(
-    session: AsyncSession, shipment: Shipment, carrier: Carrier, *, actor: Principal, now: datetime
+    session: AsyncSession,
+    shipment: Shipment,
+    carrier: Carrier,
+    *,
+    respond_minutes: int,
+    actor: Principal,
+    now: datetime,
 ) -> Tender | None:
-    """Tells a carrier that takes what it is given, or asks one that wants to be asked. Answers the tender, if any."""
+    """Tells a carrier that takes what it is given, or asks one that wants to be asked. Answers the tender, if any.
+
+    The shipment must have been made in this transaction.
+    """
     if carrier.tender_mode is TenderMode.AUTOMATIC:
-        await shipments.advance(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
+        shipments.begin(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
         return None
-    minutes = min((await rules.current(session)).tender_respond_minutes, carrier.response_minutes)
+    minutes = min(respond_minutes, carrier.response_minutes)
     tender = Tender(
         shipment_id=shipment.id,
         carrier_id=carrier.id,
@@ -44,7 +52,7 @@ async def hand_over(
     )
     session.add(tender)
     await session.flush()
-    shipment = await shipments.advance(session, shipment, ShipmentEvent.TENDER, actor=actor, now=now)
+    shipments.begin(session, shipment, ShipmentEvent.TENDER, actor=actor, now=now)
     _log(session, tender, shipment, type="tender.offered", actor=actor, now=now)
     return tender
 
