@@ -137,12 +137,17 @@ def test_a_second_process_on_the_same_data_is_refused_and_the_first_goes_on(data
 def test_a_pid_file_that_names_a_living_stranger_does_not_stop_a_start(data: Path) -> None:
     with servers.running(data, environment={}):
         pass
+    # Of the servers' own user, and not this process: PostgreSQL itself passes over others, and over its parent.
+    stranger = processes.start(["sleep", "600"], as_ordinary_user=True)
     pid_file = places.server_folder(data) / "postgresql" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{pid_file.parent}\n0\n5432\n\n127.0.0.1\n")
+    pid_file.write_text(f"{stranger.pid}\n{pid_file.parent}\n0\n5432\n\n127.0.0.1\n")
     if (user := processes.ordinary_user()) is not None:
         os.chown(pid_file, user.pw_uid, user.pw_gid)
-    with servers.running(data, environment={}) as found:
-        assert run(found.database_url, "select 1") == 1
+    try:
+        with servers.running(data, environment={}) as found:
+            assert run(found.database_url, "select 1") == 1
+    finally:
+        processes.stop(stranger, signal.SIGKILL)
 
 
 def test_half_a_data_folder_that_a_kill_left_is_made_anew(data: Path) -> None:
