@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -55,7 +56,7 @@ async def in_force(session: AsyncSession, viewer: Principal) -> list[Policy]:
     found = await session.scalars(
         select(Policy)
         .where(visible(viewer))
-        .distinct(col(Policy.name))
+        .ext(distinct_on(col(Policy.name)))
         .order_by(col(Policy.name), col(Policy.version).desc())
     )
     return list(found)
