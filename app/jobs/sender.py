@@ -30,16 +30,12 @@ class Outcome:
 async def send_batch(workshop: Workshop) -> int:
     """Claims a batch, sends it side by side, records it; answers how many messages it was."""
     async with workshop.database.transaction() as session:
-        messages = await operations.claim_due(
-            session, now=clock.now(), wall=clock.wall_now(), lease=LEASE, limit=BATCH
-        )
+        messages = await operations.claim_due(session, now=clock.now(), wall=clock.wall_now(), lease=LEASE, limit=BATCH)
     outcomes = await asyncio.gather(*(_send(workshop, message) for message in messages))
     async with workshop.database.transaction() as session:
         for message, outcome in zip(messages, outcomes, strict=True):
             if outcome.provider_id is not None:
-                await operations.record_sent(
-                    session, message, provider_id=outcome.provider_id, now=clock.now()
-                )
+                await operations.record_sent(session, message, provider_id=outcome.provider_id, now=clock.now())
                 continue
             await operations.record_failure(
                 session,

@@ -1,5 +1,7 @@
 """What each queue looks for every second, and whenever it is rung."""
 
+from functools import partial
+
 from app.core import clock
 from app.jobs import relay, sender
 from app.jobs.queue import QueueName, key_of
@@ -11,15 +13,17 @@ from app.orchestration.jobs import queries as jobs
 from app.orchestration.messages import reader as messages
 from app.orchestration.tenders import operations as tenders
 
-# Every durable reader of the event log.
-READERS = {"messages": messages.read, "counters": counters.read}
+
+def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:
+    """Every durable reader of the event log."""
+    return {"messages": partial(messages.read, sender=workshop.sender), "counters": counters.read}
 
 
 async def carry_events(workshop: Workshop) -> None:
     """What time made due, and then the event log to its readers."""
     async with workshop.database.transaction() as session:
         await tenders.expire_due(session, now=clock.now())
-    if await relay.drain(workshop.database, READERS, exceptions.record_event_passed_over):
+    if await relay.drain(workshop.database, readers_of(workshop), exceptions.record_event_passed_over):
         await workshop.doorbell.ring(QueueName.NOTIFY)
 
 

@@ -48,10 +48,10 @@ def build(name: QueueName, workshop: Workshop) -> Worker:
 
     return Worker(
         functions=[
-            func(cast(WorkerCoroutine, sweep), name="sweep", keep_result=0),
-            func(cast(WorkerCoroutine, run_job), name="run_job", keep_result=0),
+            func(cast("WorkerCoroutine", sweep), name="sweep", keep_result=0),
+            func(cast("WorkerCoroutine", run_job), name="run_job", keep_result=0),
         ],
-        cron_jobs=[cron(cast(WorkerCoroutine, sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)],
+        cron_jobs=[cron(cast("WorkerCoroutine", sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)],
         queue_name=queue.key_of(name),
         redis_settings=RedisSettings.from_dsn(workshop.settings.redis_url),
         job_serializer=queue.serialise,

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from app.core.database import Database
 from app.core.settings import Settings
 from app.jobs.queue import Doorbell
-from app.notifications.channels import Sender, channels_from
+from app.models import Channel
+from app.notifications.channels import ChannelSettings, Sender
+from app.notifications.senders import channels_from
+from app.orchestration.messages.reader import Sender as TextSender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +20,36 @@ class Workshop:
     database: Database
     settings: Settings
     doorbell: Doorbell
-    senders: dict[str, Sender]
+    senders: dict[Channel, Sender]
+
+    @property
+    def sender(self) -> TextSender:
+        """What every text to a customer has in common."""
+        return TextSender(
+            public_url=self.settings.public_url,
+            secret=self.settings.secret_key.get_secret_value(),
+            zone=ZoneInfo(self.settings.time_zone),
+        )
 
     @classmethod
     def open(cls, *, database: Database, settings: Settings, doorbell: Doorbell) -> Self:
         """Builds the senders that the settings ask for."""
-        return cls(database=database, settings=settings, doorbell=doorbell, senders=channels_from(settings))
+        return cls(database=database, settings=settings, doorbell=doorbell, senders=channels_from(_channels(settings)))
+
+
+def _channels(settings: Settings) -> ChannelSettings:
+    token, password = settings.twilio_auth_token, settings.smtp_password
+    return ChannelSettings(
+        folder=settings.data / "messages",
+        twilio_account_sid=settings.twilio_account_sid,
+        twilio_auth_token=token.get_secret_value() if token else None,
+        twilio_from=settings.twilio_from,
+        twilio_whatsapp_from=settings.twilio_whatsapp_from,
+        twilio_base_url=settings.twilio_base_url,
+        smtp_host=settings.smtp_host,
+        smtp_port=settings.smtp_port,
+        smtp_username=settings.smtp_username,
+        smtp_password=password.get_secret_value() if password else None,
+        smtp_from=settings.smtp_from,
+        smtp_start_tls=settings.smtp_start_tls,
+    )
