@@ -21,6 +21,7 @@ from app.core.database import Database, Session
 from app.core.embedded import platform, servers
 from app.core.embedded.connection import connected
 from app.core.embedded.places import AlreadyRunning
+from app.core.embedded.waiting import NotStarted
 from app.core.errors import Refusal
 from app.models import KeyScope, UserKind
 from app.orchestration.accounts import operations as accounts
@@ -35,7 +36,7 @@ Found = TypeVar("Found")
 application = typer.Typer(
     name="doorstep", help="The open last-mile orchestration platform.", no_args_is_help=True, add_completion=False
 )
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def data_folder() -> Path:
@@ -199,10 +200,11 @@ def _stop(number: int, frame: object) -> None:
 def main() -> None:
     """What the `doorstep` script runs. A signal to end unwinds everything that was started."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
+            signal.signal(number, _stop)
     try:
         application()
-    except (AlreadyRunning, platform.ServerEnded) as refused:
+    except (AlreadyRunning, NotStarted, platform.ServerEnded) as refused:
         sys.exit(str(refused))
 
 

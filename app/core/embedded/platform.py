@@ -14,6 +14,7 @@ from app.core.embedded.waiting import wait_for_port
 
 QUEUES = ("default", "solver", "notify")
 HOST = "127.0.0.1"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - only where the caller asks for it
 FIRST_PORT = 8000
 GRACE_SECONDS = "5"
 MOST_LOOKS_BETWEEN_STARTS = 32
@@ -80,6 +81,10 @@ class Platform:
             self.launch(name, self._commands[name])
         return started
 
+    def names(self) -> list[str]:
+        """The names of the web process and the workers."""
+        return list(self._children)
+
     def child(self, name: str) -> subprocess.Popen[bytes]:
         """A running child: `web`, or `worker default|solver|notify`."""
         return self._children[name]
@@ -111,7 +116,8 @@ def running(
     with servers.running(data, durable=durable) as found:
         migrate(found.database_url)
         port = _port(port or FIRST_PORT)
-        url = f"http://{host}:{port}"
+        reachable = HOST if host == EVERY_ADDRESS else host
+        url = f"http://{reachable}:{port}"
         environment = os.environ | {
             "DATABASE_URL": found.database_url,
             "REDIS_URL": found.redis_url,
@@ -129,7 +135,7 @@ def running(
             child = platform.launch("web", web)
             for queue in QUEUES:
                 platform.launch(f"worker {queue}", [sys.executable, "-m", "app.worker", queue])
-            wait_for_port(child, port, name="The web process", log=platform.log)
+            wait_for_port(child, port, name="The web process", log=platform.log, host=reachable)
             yield platform
         finally:
             platform.stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from app.core.embedded import places, processes
-from app.core.embedded.waiting import wait_for_port
+from app.core.embedded.waiting import NotStarted, wait_for_port
 
 USER = "doorstep"
 SMALL_MACHINE = {
@@ -88,5 +88,5 @@ def _initialise(programs: Path, data: Path, *, password: str, log: IO[bytes]) ->
     ended_with = initdb.wait()
     password_file.unlink()
     if ended_with != 0:
-        raise RuntimeError(f"PostgreSQL could not make its data folder {data}; {log.name} says why.")
+        raise NotStarted(f"PostgreSQL could not make its data folder {data}; {log.name} says why.")
     partial.rename(data)

@@ -8,17 +8,23 @@ from pathlib import Path
 TRIES, PAUSE_SECONDS = 600, 0.05
 
 
-def wait_for_port(process: subprocess.Popen[bytes], port: int, *, name: str, log: Path) -> None:
-    """Returns when something listens on the loopback port; raises with the log's end where the server died."""
+class NotStarted(Exception):
+    """A server could not be started; the message says which one and what its log ends with."""
+
+
+def wait_for_port(
+    process: subprocess.Popen[bytes], port: int, *, name: str, log: Path, host: str = "127.0.0.1"
+) -> None:
+    """Returns when something listens on the port; raises NotStarted with the log's end where the server died."""
     for _ in range(TRIES):
         if process.poll() is not None:
-            raise RuntimeError(f"{name} ended at once with {process.returncode}. {log} ends with:\n{_end_of(log)}")
+            raise NotStarted(f"{name} ended at once with {process.returncode}. {log} ends with:\n{_end_of(log)}")
         with socket.socket() as probe:
             probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(PAUSE_SECONDS)
-    raise RuntimeError(f"{name} does not answer on port {port}. {log} ends with:\n{_end_of(log)}")
+    raise NotStarted(f"{name} does not answer on port {port}. {log} ends with:\n{_end_of(log)}")
 
 
 def _end_of(log: Path) -> str:
