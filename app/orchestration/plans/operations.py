@@ -1,0 +1,241 @@
+"""Publishing a plan: its routes become the drivers' day, and its shipments are planned. All of it, or nothing."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import Principal
+from app.core.errors import Conflict, NotFound
+from app.models import (
+    Decision,
+    DecisionKind,
+    FulfilmentNode,
+    Order,
+    Plan,
+    Route,
+    Shipment,
+    ShipmentState,
+    Stop,
+    StopShipment,
+    StopState,
+)
+from app.orchestration.etas import operations as etas
+from app.orchestration.events import log
+from app.orchestration.events.log import Subject
+from app.orchestration.exceptions import operations as exceptions
+from app.orchestration.exceptions.policies import UNPLANNED
+from app.orchestration.plans import policies
+from app.orchestration.plans.drafting import subject_of
+from app.orchestration.plans.queries import visible
+from app.orchestration.policies import queries as rules
+from app.orchestration.routes import policies as routes
+from app.orchestration.shipments.policies import ShipmentEvent, next_state
+
+
+async def publish(
+    session: AsyncSession, *, plan_id: uuid.UUID, expected_version: int, actor: Principal, now: datetime
+) -> Plan:
+    """Publishes a draft. Refuses a stale version, a plan that is no draft, and one that the day has overtaken.
+
+    A shipment that was cancelled since leaves its stop; any other change refuses with PLAN_OUTDATED.
+    """
+    plan = await session.scalar(
+        select(Plan)
+        .where(col(Plan.id) == plan_id, visible(actor))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if plan is None:
+        raise NotFound("plan", "with this id", field="planId")
+    policies.check_version(plan, expected_version)
+    plan.state = policies.next_state(plan, policies.PlanEvent.PUBLISH)
+    plan.version, plan.published_at = plan.version + 1, now
+    shipments = await _locked_shipments(session, plan)
+    drafts = list(
+        await session.scalars(select(Route).where(col(Route.plan_id) == plan.id).order_by(col(Route.reference)))
+    )
+    await _check_vehicles(session, drafts)
+    for route in drafts:
+        await _publish_route(session, route, shipments[route.id], actor=actor, now=now)
+    node = await session.get(FulfilmentNode, plan.node_id) if plan.node_id else None
+    assert node is not None, "plans are made per node"
+    await _settle(session, [each for group in shipments.values() for _, each in group], now=now)
+    await _record(session, plan, node, drafts, actor=actor, now=now)
+    await session.flush()
+    return plan
+
+
+async def _locked_shipments(session: AsyncSession, plan: Plan) -> defaultdict[uuid.UUID, list[tuple[Stop, Shipment]]]:
+    """Route -> its stops with their shipments, in order; orders and then shipments are locked."""
+    on_plan = (
+        select(col(StopShipment.shipment_id))
+        .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
+        .join(Route, col(Route.id) == col(Stop.route_id))
+        .where(col(Route.plan_id) == plan.id)
+    )
+    mine = select(col(Shipment.order_id)).where(col(Shipment.id).in_(on_plan))
+    await session.execute(
+        select(col(Order.id)).where(col(Order.id).in_(mine)).order_by(col(Order.reference)).with_for_update()
+    )
+    await session.execute(
+        select(Shipment)
+        .where(col(Shipment.id).in_(on_plan))
+        .order_by(col(Shipment.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = await session.execute(
+        select(Stop, Shipment)
+        .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
+        .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
+        .join(Route, col(Route.id) == col(Stop.route_id))
+        .where(col(Route.plan_id) == plan.id)
+        .order_by(col(Stop.sequence), col(Shipment.id))
+    )
+    answer: defaultdict[uuid.UUID, list[tuple[Stop, Shipment]]] = defaultdict(list)
+    for stop, shipment in found.all():
+        answer[stop.route_id].append((stop, shipment))
+    return answer
+
+
+async def _check_vehicles(session: AsyncSession, drafts: Sequence[Route]) -> None:
+    """Refuses a vehicle that has another route at the time."""
+    active = await session.scalars(
+        select(Route).where(
+            col(Route.vehicle_id).in_([route.vehicle_id for route in drafts]), col(Route.state).in_(routes.CURRENT)
+        )
+    )
+    for other in list(active):
+        for route in drafts:
+            overlaps = route.planned_start < other.planned_end and other.planned_start < route.planned_end
+            if route.vehicle_id == other.vehicle_id and overlaps:
+                raise Conflict(
+                    "VEHICLE_TAKEN",
+                    f"The vehicle of route {route.reference} drives route {other.reference} until"
+                    f" {other.planned_end.isoformat()}. Plan the routes again.",
+                    field="planId",
+                )
+
+
+async def _publish_route(
+    session: AsyncSession,
+    route: Route,
+    served: Sequence[tuple[Stop, Shipment]],
+    *,
+    actor: Principal,
+    now: datetime,
+) -> None:
+    route.state = routes.next_state(route, routes.RouteEvent.PUBLISH)
+    route.version += 1
+    alive = {stop.id for stop, shipment in served if shipment.state is not ShipmentState.CANCELLED}
+    for stop, shipment in served:
+        if stop.id not in alive:
+            stop.state = StopState.CANCELLED
+        if shipment.state is not ShipmentState.CANCELLED:
+            _plan_shipment(session, shipment, stop, route, actor=actor, now=now)
+    log.append(
+        session,
+        type="route.published",
+        subject=Subject(
+            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
+        ),
+        actor=actor,
+        now=now,
+        summary=f"Route {route.reference} was published with {len(alive)} stops.",
+        data={"version": route.version, "stops": len(alive), "plannedStart": route.planned_start.isoformat()},
+    )
+    await session.flush()
+    await etas.refresh(session, route, actor=actor, now=now)
+
+
+def _plan_shipment(
+    session: AsyncSession, shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, now: datetime
+) -> None:
+    try:
+        shipment.state = next_state(shipment, ShipmentEvent.PLAN)
+    except Conflict as refusal:
+        raise Conflict("PLAN_OUTDATED", f"{refusal.message} Plan the routes again.", field="planId") from refusal
+    shipment.version += 1
+    shipment.eta_expected = stop.planned_arrival
+    log.append(
+        session,
+        type="shipment.planned",
+        subject=Subject(
+            kind="shipment",
+            id=shipment.id,
+            reference=shipment.reference,
+            order_id=shipment.order_id,
+            carrier_id=shipment.carrier_id,
+            route_id=route.id,
+        ),
+        actor=actor,
+        now=now,
+        summary=f"Shipment {shipment.reference} goes on route {route.reference}.",
+        data={
+            "state": shipment.state.value,
+            "eta": stop.planned_arrival.isoformat(),
+            "window": {"start": shipment.window_start.isoformat(), "end": shipment.window_end.isoformat()},
+            "route": route.reference,
+        },
+    )
+
+
+async def _settle(session: AsyncSession, shipments: Sequence[Shipment], *, now: datetime) -> None:
+    """What stood in the way of these shipments is over."""
+    explained = await session.scalars(
+        select(col(Order.id)).where(
+            col(Order.id).in_([shipment.order_id for shipment in shipments]), col(Order.unassigned).is_not(None)
+        )
+    )
+    was_explained = set(explained)
+    await session.execute(update(Order).where(col(Order.id).in_(was_explained)).values(unassigned=None))
+    for shipment in shipments:
+        if shipment.order_id in was_explained:
+            await exceptions.settle(
+                session, kind=UNPLANNED, subject_id=shipment.id, resolution="The shipment was planned.", now=now
+            )
+
+
+async def _record(
+    session: AsyncSession,
+    plan: Plan,
+    node: FulfilmentNode,
+    published: Sequence[Route],
+    *,
+    actor: Principal,
+    now: datetime,
+) -> None:
+    policy = await rules.current_version(session)
+    session.add(
+        Decision(
+            kind=DecisionKind.ROUTE,
+            at=now,
+            plan_id=plan.id,
+            automatic=not actor.is_staff,
+            policy_name=policy.name,
+            policy_version=policy.version,
+            model_name=plan.solver,
+            model_version="1",
+            chosen={
+                "nodeId": str(node.id),
+                "node": node.reference,
+                "costMinor": plan.cost_minor,
+                "currency": plan.currency,
+                "breakdown": [{"component": route.reference, "amountMinor": route.cost_minor} for route in published],
+            },
+        )
+    )
+    log.append(
+        session,
+        type="plan.published",
+        subject=subject_of(plan, node),
+        actor=actor,
+        now=now,
+        summary=f"{len(published)} routes were published at {node.reference} for {plan.date}.",
+        data={"version": plan.version, "routes": len(published)},
+    )

@@ -1,0 +1,158 @@
+"""Reading plans, and what a plan is made from."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import STAFF, Principal, PrincipalKind
+from app.models import (
+    Carrier,
+    CarrierKind,
+    Driver,
+    FulfilmentNode,
+    Order,
+    Plan,
+    PlanState,
+    Route,
+    Shipment,
+    ShipmentState,
+    Stop,
+    StopShipment,
+    Vehicle,
+)
+from app.orchestration.nodes.policies import at_minute
+from app.orchestration.plans.problem import Drop, Loaded, Van
+from app.orchestration.routes.policies import CURRENT
+
+PLANNABLE = (ShipmentState.ASSIGNED, ShipmentState.ATTEMPT_FAILED)
+# Unloading, loading, and a driver's break between two routes of one van.
+TURNAROUND = timedelta(minutes=15)
+
+
+def visible(viewer: Principal) -> ColumnElement[bool]:
+    """Which plans the viewer sees: staff all, nobody else any."""
+    return true() if viewer.kind in STAFF | {PrincipalKind.SYSTEM} else false()
+
+
+async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Plan]:
+    """The plans with these keys."""
+    found = await session.scalars(select(Plan).where(col(Plan.id).in_(ids), visible(viewer)))
+    return {plan.id: plan for plan in found}
+
+
+async def of_job(session: AsyncSession, *, job_id: uuid.UUID, node_id: uuid.UUID) -> Plan | None:
+    """The plan that an earlier attempt at this job made for the node."""
+    found: Plan | None = await session.scalar(
+        select(Plan)
+        .where(col(Plan.job_id) == job_id, col(Plan.node_id) == node_id, col(Plan.state) != PlanState.SUPERSEDED)
+        .limit(1)
+    )
+    return found
+
+
+async def nodes_to_plan(session: AsyncSession, *, reference: str | None) -> list[FulfilmentNode]:
+    """The active nodes with shipments that an own fleet has to plan, by reference."""
+    waiting = (
+        select(col(Shipment.node_id))
+        .join(Carrier, col(Carrier.id) == col(Shipment.carrier_id))
+        .where(col(Shipment.state).in_(PLANNABLE), col(Carrier.kind) == CarrierKind.OWN_FLEET)
+    )
+    statement = select(FulfilmentNode).where(col(FulfilmentNode.is_active), col(FulfilmentNode.id).in_(waiting))
+    if reference is not None:
+        statement = statement.where(col(FulfilmentNode.reference) == reference)
+    return list(await session.scalars(statement.order_by(col(FulfilmentNode.reference))))
+
+
+async def to_plan(
+    session: AsyncSession, *, node: FulfilmentNode, day: date, now: datetime, leave_after: datetime
+) -> Loaded:
+    """What the node has to deliver on a local day, and with what. No van leaves before `leave_after`."""
+    zone = ZoneInfo(node.time_zone)
+    busy = await _busy(session, node)
+    return Loaded(
+        node=node,
+        day=day,
+        drops=await _drops(session, node, at_minute(day, 0, zone=zone), now=now),
+        vans=await _vans(session, node, busy, leave_after=leave_after),
+        now=now,
+    )
+
+
+async def _busy(session: AsyncSession, node: FulfilmentNode) -> dict[uuid.UUID, datetime]:
+    """Vehicle -> when its current routes end."""
+    found = await session.execute(
+        select(col(Route.vehicle_id), func.max(col(Route.planned_end)))
+        .where(col(Route.node_id) == node.id, col(Route.state).in_(CURRENT))
+        .group_by(col(Route.vehicle_id))
+    )
+    return {row[0]: row[1] + TURNAROUND for row in found.all()}
+
+
+async def _vans(
+    session: AsyncSession, node: FulfilmentNode, busy: dict[uuid.UUID, datetime], *, leave_after: datetime
+) -> list[Van]:
+    """The node's vehicles, each with the first of its drivers."""
+    found = await session.execute(
+        select(Vehicle, Driver)
+        .join(
+            Driver, and_(col(Driver.vehicle_id) == col(Vehicle.id), col(Driver.carrier_id) == col(Vehicle.carrier_id))
+        )
+        .where(col(Vehicle.node_id) == node.id, col(Vehicle.is_active), col(Driver.is_active))
+        .order_by(col(Vehicle.registration), col(Driver.reference))
+    )
+    vans: dict[uuid.UUID, Van] = {}
+    for vehicle, driver in found.all():
+        free_from = max(leave_after, busy.get(vehicle.id, leave_after))
+        vans.setdefault(vehicle.id, Van(vehicle=vehicle, driver=driver, free_from=free_from))
+    return list(vans.values())
+
+
+async def _drops(session: AsyncSession, node: FulfilmentNode, midnight: datetime, *, now: datetime) -> list[Drop]:
+    """The shipments due by the end of the day, grouped by order, most urgent first."""
+    ends = midnight + timedelta(days=1)
+    found = await session.execute(
+        select(Shipment, Order)
+        .join(Order, col(Order.id) == col(Shipment.order_id))
+        .join(Carrier, col(Carrier.id) == col(Shipment.carrier_id))
+        .where(
+            col(Shipment.node_id) == node.id,
+            col(Shipment.state).in_(PLANNABLE),
+            col(Carrier.kind) == CarrierKind.OWN_FLEET,
+            col(Shipment.window_start) < ends,
+            or_(col(Shipment.not_before).is_(None), col(Shipment.not_before) < ends),
+        )
+        .order_by(col(Shipment.id))
+    )
+    by_order: defaultdict[uuid.UUID, list[Shipment]] = defaultdict(list)
+    orders: dict[uuid.UUID, Order] = {}
+    for shipment, order in found.all():
+        by_order[order.id].append(shipment)
+        orders[order.id] = order
+    back = await _back_at(session, [each.id for group in by_order.values() for each in group if each.attempt_count])
+    return [
+        Drop(order=orders[order_id], shipments=group, release=_release(group, back))
+        for order_id, group in by_order.items()
+    ]
+
+
+def _release(shipments: Sequence[Shipment], back: dict[uuid.UUID, datetime]) -> datetime | None:
+    times = [time for each in shipments for time in (each.not_before, back.get(each.id)) if time is not None]
+    return max(times, default=None)
+
+
+async def _back_at(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+    """When goods of a failed attempt that are still on the road will be back at the node."""
+    found = await session.execute(
+        select(col(StopShipment.shipment_id), func.max(col(Route.planned_end)))
+        .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
+        .join(Route, col(Route.id) == col(Stop.route_id))
+        .where(col(StopShipment.shipment_id).in_(shipment_ids), col(Route.state).in_(CURRENT))
+        .group_by(col(StopShipment.shipment_id))
+    )
+    return {row[0]: row[1] + TURNAROUND for row in found.all()}
