@@ -1,0 +1,1 @@
+"""Proofs: what shows that it happened."""

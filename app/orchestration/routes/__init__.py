@@ -1,0 +1,1 @@
+"""Routes: one vehicle's day or wave."""

@@ -1,0 +1,1 @@
+"""Stops: one visit on a route."""
