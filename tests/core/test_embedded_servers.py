@@ -193,6 +193,14 @@ def test_a_server_that_ends_by_itself_is_named(data: Path) -> None:
         assert found.ended() == "Valkey"
 
 
+def test_two_deployments_that_start_together_get_two_ports() -> None:
+    with places.reserved_port(8000) as one:
+        with places.reserved_port(one) as other:
+            assert other != one
+        with places.reserved_port(one) as again:
+            assert again != one
+
+
 def test_a_child_that_keeps_ending_is_started_ever_more_rarely() -> None:
     restarts = Restarts()
     looks = [restarts.is_due(lives=False) for _ in range(31)]

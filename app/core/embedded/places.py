@@ -9,12 +9,16 @@ import secrets
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from app.core.embedded.processes import ordinary_user
+from app.core.embedded.waiting import NotStarted
 
 SHARED = Path("/var/lib/doorstep")
+PORTS_TO_TRY = 100
+HIGHEST_PORT = 65535
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 300, 0.1
 
 
@@ -136,6 +140,25 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def reserved_port(first: int) -> Iterator[int]:
+    """The first port from this one on that is free, kept from every other deployment on the machine meanwhile.
+
+    A web process listens only seconds later, so a port that is free for one deployment would be free for the next one,
+    too. A name among the kernel's abstract sockets (unix(7)) belongs to one process and goes with it, however it ends.
+    """
+    ports = [*range(first, min(first + PORTS_TO_TRY, HIGHEST_PORT + 1)), free_port()]
+    for port in filter(is_free, ports):
+        with socket.socket(socket.AF_UNIX) as reservation:
+            try:
+                reservation.bind(f"\0doorstep-port-{port}")
+            except OSError:
+                continue
+            yield port
+            return
+    raise NotStarted(f"No port from {first} on is free. Name another one with --port.")
 
 
 def is_free(port: int) -> bool:

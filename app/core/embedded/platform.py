@@ -113,9 +113,8 @@ def running(
 
     `migrate` brings the database that a URL names up to date.
     """
-    with servers.running(data, durable=durable) as found:
+    with servers.running(data, durable=durable) as found, places.reserved_port(port or FIRST_PORT) as port:
         migrate(found.database_url)
-        port = _port(port or FIRST_PORT)
         reachable = HOST if host == EVERY_ADDRESS else host
         url = f"http://{reachable}:{port}"
         environment = os.environ | {
@@ -139,8 +138,3 @@ def running(
             yield platform
         finally:
             platform.stop()
-
-
-def _port(first: int) -> int:
-    """The first free port from this one on, so that two checkouts run side by side."""
-    return next((port for port in range(first, first + 100) if places.is_free(port)), 0) or places.free_port()
