@@ -1,0 +1,182 @@
+"""Decisions: what was chosen automatically, over what, and why; and why an order could not be served."""
+
+import uuid
+from datetime import datetime
+
+import strawberry
+
+from app.core.ids import to_global
+from app.models import Decision, DecisionKind
+from app.models.base import Json
+from app.orchestration.carriers import queries as carriers
+from app.orchestration.nodes import queries as nodes
+from app.schema.carriers import CarrierType
+from app.schema.context import Info
+from app.schema.nodes import FulfilmentNodeType
+from app.schema.relay import Node
+from app.schema.scalars import MoneyType, WindowType, money
+
+DecisionKindEnum = strawberry.enum(DecisionKind, description="What was decided.")
+
+
+@strawberry.type(name="VersionedName")
+class VersionedNameType:
+    """Which policy or model, and which version of it."""
+
+    name: str
+    version: str
+
+
+@strawberry.type(name="CostComponent")
+class CostComponentType:
+    """One part of a cost."""
+
+    component: str
+    amount: MoneyType | None
+
+
+@strawberry.type(name="Reason")
+class ReasonType:
+    """A code for programs and a sentence for people."""
+
+    code: str
+    detail: str
+
+
+@strawberry.type(name="Alternative")
+class AlternativeType:
+    """One way that was looked at."""
+
+    given: strawberry.Private[Json]
+
+    @strawberry.field
+    async def node(self, info: Info) -> FulfilmentNodeType | None:
+        """Where it would leave from."""
+        key = self.given.get("nodeId")
+        row = await info.context.load(nodes.by_ids, uuid.UUID(key)) if key else None
+        return None if row is None else FulfilmentNodeType.of(row)
+
+    @strawberry.field
+    async def carrier(self, info: Info) -> CarrierType | None:
+        """Who would carry it."""
+        key = self.given.get("carrierId")
+        row = await info.context.load(carriers.by_ids, uuid.UUID(key)) if key else None
+        return None if row is None else CarrierType.of(row)
+
+    @strawberry.field
+    def window(self) -> WindowType | None:
+        """When it would be at the door."""
+        found = self.given.get("window")
+        if not found:
+            return None
+        return WindowType(start=datetime.fromisoformat(found["start"]), end=datetime.fromisoformat(found["end"]))
+
+    @strawberry.field
+    def cost(self) -> MoneyType | None:
+        """What it would cost, weights of the policy included."""
+        return money(self.given.get("costMinor"), self.given.get("currency"))
+
+    @strawberry.field
+    def breakdown(self) -> list[CostComponentType]:
+        """The parts of the cost."""
+        currency = self.given.get("currency")
+        return [
+            CostComponentType(component=part["component"], amount=money(part["amountMinor"], currency))
+            for part in self.given.get("breakdown", [])
+        ]
+
+    @strawberry.field
+    def probability_on_time(self) -> float | None:
+        """How probable it was to be on time; null where no model said so."""
+        return self.given.get("probabilityOnTime")
+
+    @strawberry.field
+    def rejected_because(self) -> ReasonType | None:
+        """Why it lost; null for what was chosen."""
+        found = self.given.get("rejectedBecause")
+        return None if not found else ReasonType(code=found["code"], detail=found["detail"])
+
+
+@strawberry.type(name="Decision")
+class DecisionType(Node):
+    """An automatic choice, kept for good."""
+
+    row: strawberry.Private[Decision]
+    kind: DecisionKind
+    at: datetime
+    automatic: bool
+    overridden_by: str | None
+
+    @strawberry.field
+    def policy(self) -> VersionedNameType | None:
+        """Whose rules decided."""
+        if self.row.policy_name is None:
+            return None
+        return VersionedNameType(name=self.row.policy_name, version=str(self.row.policy_version or 0))
+
+    @strawberry.field
+    def model(self) -> VersionedNameType | None:
+        """Which solver or model decided."""
+        if self.row.model_name is None:
+            return None
+        return VersionedNameType(name=self.row.model_name, version=self.row.model_version or "1")
+
+    @strawberry.field
+    def chosen(self) -> AlternativeType | None:
+        """What was chosen; null where nothing could be."""
+        return None if self.row.chosen is None else AlternativeType(given=self.row.chosen)
+
+    @strawberry.field
+    def alternatives(self) -> list[AlternativeType]:
+        """What lost, and why."""
+        return [AlternativeType(given=given) for given in self.row.alternatives]
+
+    @staticmethod
+    def of(row: Decision) -> "DecisionType":
+        """The GraphQL form of a decision."""
+        return DecisionType(
+            id=strawberry.ID(to_global("Decision", row.id)),
+            row=row,
+            kind=row.kind,
+            at=row.at,
+            automatic=row.automatic,
+            overridden_by=row.overridden_by,
+        )
+
+
+@strawberry.type(name="Relaxation")
+class RelaxationType:
+    """The cheapest single change that would have served it."""
+
+    constraint: str
+    change: str
+    cost: MoneyType | None
+
+
+@strawberry.type(name="Unassigned")
+class UnassignedType:
+    """Why an order is not served yet."""
+
+    code: str
+    detail: str
+    cheapest_relaxation: RelaxationType | None
+
+    @staticmethod
+    def of(given: Json | None, *, currency: str) -> "UnassignedType | None":
+        """The reason for an answer, or null where there is none."""
+        if not given:
+            return None
+        return UnassignedType(
+            code=given["code"],
+            detail=given["detail"],
+            cheapest_relaxation=relaxation(given.get("cheapestRelaxation"), currency=currency),
+        )
+
+
+def relaxation(given: Json | None, *, currency: str) -> RelaxationType | None:
+    """The relaxation for an answer, or null where there is none."""
+    if not given:
+        return None
+    return RelaxationType(
+        constraint=given["constraint"], change=given["change"], cost=money(given.get("costMinor"), currency)
+    )
