@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from app.jobs.handlers import allocate_orders, plan_routes
+from app.jobs.handlers.allocate_orders import handle as allocate_orders
+from app.jobs.handlers.plan_routes import handle as plan_routes
 from app.jobs.tools import Tools
 from app.models import Job, JobKind
 from app.models.base import Json
@@ -10,6 +11,6 @@ from app.models.base import Json
 Handler = Callable[[Job, Tools], Awaitable[Json]]
 
 HANDLERS: Mapping[JobKind, Handler] = {
-    JobKind.ALLOCATE_ORDERS: allocate_orders.handle,
-    JobKind.PLAN_ROUTES: plan_routes.handle,
+    JobKind.ALLOCATE_ORDERS: allocate_orders,
+    JobKind.PLAN_ROUTES: plan_routes,
 }
