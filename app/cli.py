@@ -154,6 +154,27 @@ def token(
     print(made)  # noqa: T201  # plain, to be read by a script
 
 
+@application.command()
+def demo(
+    orders: Annotated[int, typer.Option(help="How many orders the small city places.", min=5, max=5_000)] = 300,
+    seed: Annotated[int, typer.Option(help="Which city, and whose luck.")] = 1,
+    speed: Annotated[float, typer.Option(help="Business seconds that pass in one second.", min=1)] = 360,
+    parcels: Annotated[
+        Path | None, typer.Option(help="A folder with a real parcel day; see docs/operations.md.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Where to write the report as JSON.")] = None,
+    leave: Annotated[bool, typer.Option("--exit", help="End after the report instead of serving on.")] = False,
+) -> None:
+    """Run a simulated day from the first order to the last rating, report it, and keep serving."""
+    from app.simulator import demo as simulation  # the other commands start without it
+
+    if parcels is None:
+        scenario = simulation.small_city(orders=orders, seed=seed, speed=speed)
+    else:
+        scenario = simulation.parcel_day(parcels, speed=min(speed, 150))
+    simulation.run(scenario, data=data_folder() / "demo", json_file=json, leave=leave, seed=seed, console=console)
+
+
 def _on_database(work: Callable[[Session, str], Awaitable[Found]]) -> Found:
     """Runs one unit of work, given the deployment's secret, beside `doorstep up` or without it."""
     with connected(data_folder()) as connection:

@@ -51,6 +51,12 @@ def from_environment(value: str | None) -> Clock | None:
 _clock = from_environment(os.environ.get(VARIABLE))
 
 
+def use(clock: Clock) -> None:
+    """Makes this process live by `clock`, as the processes do that find it in their environment."""
+    global _clock  # noqa: PLW0603 - the process has one clock
+    _clock = clock
+
+
 def wall_now() -> datetime:
     """Machine time, aware, in UTC."""
     return datetime.now(UTC)

@@ -13,13 +13,53 @@ from zoneinfo import ZoneInfo
 CENTRE = (38.7369, -9.1427)
 METRES_PER_DEGREE = 111_320.0
 FIRST_NAMES = (
-    "Ana Bruno Clara Diogo Eva Filipe Graça Hugo Inês João Kira Luís Marta Nuno Olga Paulo Rita Sara Tiago Vera".split()
+    "Ana",
+    "Bruno",
+    "Clara",
+    "Diogo",
+    "Eva",
+    "Filipe",
+    "Graça",
+    "Hugo",
+    "Inês",
+    "João",
+    "Kira",
+    "Luís",
+    "Marta",
+    "Nuno",
+    "Olga",
+    "Paulo",
+    "Rita",
+    "Sara",
+    "Tiago",
+    "Vera",
 )
-LAST_NAMES = "Almeida Barros Costa Dias Esteves Faria Gomes Henriques Lopes Martins Neves Pinto Ramos Santos Teixeira Vaz".split()
+LAST_NAMES = (
+    "Almeida",
+    "Barros",
+    "Costa",
+    "Dias",
+    "Esteves",
+    "Faria",
+    "Gomes",
+    "Henriques",
+    "Lopes",
+    "Martins",
+    "Neves",
+    "Pinto",
+    "Ramos",
+    "Santos",
+    "Teixeira",
+    "Vaz",
+)
 STREETS = (
-    "Rua do Sol, Rua das Flores, Avenida Central, Travessa da Fonte, Largo do Carmo, Rua da Escola, Beco do Rio".split(
-        ", "
-    )
+    "Rua do Sol",
+    "Rua das Flores",
+    "Avenida Central",
+    "Travessa da Fonte",
+    "Largo do Carmo",
+    "Rua da Escola",
+    "Beco do Rio",
 )
 LOCALES = ("pt", "pt", "pt", "en", "es", "de", "fr")
 CHANNELS = (["SMS"], ["EMAIL"], ["WHATSAPP"], ["SMS", "EMAIL"], ["IN_APP"])

@@ -1,7 +1,7 @@
-"""The demo day, from the first order to the last rating: every actor a client of the endpoint, all on one fast clock."""
+"""The demo day, from the first order to the last rating: every actor a client of the endpoint, on one fast clock."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -19,6 +19,8 @@ from app.simulator.driver import Driver
 from app.simulator.shop import Shop
 
 Say = Callable[[str], None]
+# Gives drivers and carriers their users, once they are there.
+Enrol = Callable[[], Awaitable[None]]
 ROWS_A_CALL = 500
 DELIVERED_EVENTS = ("shipment.delivered", "shipment.partially_delivered")
 
@@ -30,6 +32,7 @@ class Access:
     administrator: str
     dispatcher: str
     integration: str
+    checkout: str
     password: str
 
 
@@ -66,12 +69,13 @@ async def stock_up(client: Client, city: City) -> None:
 class Day:
     """One day of one city."""
 
-    def __init__(self, city: City, *, url: str, access: Access, pace: Pace, seed: int, say: Say) -> None:
+    def __init__(self, city: City, *, url: str, access: Access, pace: Pace, seed: int, say: Say, enrol: Enrol) -> None:
         self._city = city
         self._access = access
         self._pace = pace
         self._seed = seed
         self._say = say
+        self._enrol = enrol
         self._http = httpx.AsyncClient(
             base_url=url, timeout=60, limits=httpx.Limits(max_connections=40, max_keepalive_connections=40)
         )
@@ -87,6 +91,7 @@ class Day:
         """Drives the day and answers its report."""
         async with self._http:
             await set_up(self._client(self._access.administrator), self._city)
+            await self._enrol()
             await stock_up(self._client(self._access.integration), self._city)
             landed = await self.shop.send(self._city.orders)
             self._say(f"{landed} orders received")
