@@ -25,6 +25,7 @@ from app.web.graphql import GraphQLEndpoint
 from app.web.health import health_routes
 from app.web.pages import page_routes
 from app.web.requests import RequestLog
+from app.web.uploads import upload_routes
 
 # Which workers a wake-up of the context is for: the readers of the event log run on the default queue.
 QUEUES = {"events": QueueName.DEFAULT, **{name.value: name for name in QueueName}}
@@ -82,6 +83,7 @@ def create_application(current: Settings) -> Starlette:
             *health_routes({"database": database_answers}),
             *graphiql_routes,
             *page_routes,
+            *upload_routes(database=database, blobs=blobs),
             Route("/", _to_graphiql),
         ],
         middleware=[

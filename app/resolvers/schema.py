@@ -20,6 +20,7 @@ from strawberry.types import ExecutionContext
 from app.resolvers.accounts import AccountMutations
 from app.resolvers.carriers import CarrierMutations
 from app.resolvers.descriptions import describe
+from app.resolvers.driver_events import DriverEventMutations
 from app.resolvers.errors import Errors
 from app.resolvers.events import EventQueries
 from app.resolvers.inventory import InventoryMutations, InventoryQueries
@@ -27,6 +28,7 @@ from app.resolvers.masterdata import MasterDataMutations, MasterDataQueries
 from app.resolvers.orders import OrderMutations, OrderQueries
 from app.resolvers.policies import PolicyMutations, PolicyQueries
 from app.resolvers.relay import RelayQueries
+from app.resolvers.routes import RouteMutations, RouteSubscriptions
 from app.resolvers.viewer import ViewerQueries
 from app.schema.scalars import SCALARS
 
@@ -62,9 +64,16 @@ class Mutation(
     MasterDataMutations,
     CarrierMutations,
     PolicyMutations,
+    RouteMutations,
+    DriverEventMutations,
     AccountMutations,
 ):
     """What can be done."""
+
+
+@strawberry.type
+class Subscription(RouteSubscriptions):
+    """What can be heard of as it happens."""
 
 
 class FreshReads(SchemaExtension):
@@ -106,7 +115,7 @@ class Schema(strawberry.Schema):
 
 def build_schema(**types: Any) -> strawberry.Schema:
     """The schema with its limits and error handling; `types` replace the root types, for tests of the machinery."""
-    roots: dict[str, Any] = {"query": Query, "mutation": Mutation, **types}
+    roots: dict[str, Any] = {"query": Query, "mutation": Mutation, "subscription": Subscription, **types}
     built = Schema(
         **roots,
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -15,8 +15,6 @@ from app.orchestration.orders.drafts import (
 from app.orchestration.rows import ErrorPolicy
 from app.schema.scalars import LocationInput, MoneyInput, WindowInput
 
-OrderKindEnum = strawberry.enum(OrderKind, description="Which way the goods go.")
-
 
 @strawberry.input
 class RecipientInput:

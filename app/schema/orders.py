@@ -17,8 +17,11 @@ from app.schema.context import Info
 from app.schema.errors import UserErrorType
 from app.schema.events import EventType
 from app.schema.relay import Node
+from app.schema.rows import RowOutcomeEnum  # noqa: F401  # an enum is described before a type names it
 from app.schema.scalars import MoneyType, WindowType, money, window
 
+OrderKindEnum = strawberry.enum(OrderKind, description="Which way the goods go.")
+OrderKindEnum = strawberry.enum(OrderKind, description="Which way the goods go.")
 OrderStateEnum = strawberry.enum(OrderState, description="How far the promise is kept.")
 ChannelEnum = strawberry.enum(Channel, description="A way to reach a person.")
 ProofKindEnum = strawberry.enum(ProofKind, description="What can show that it happened.")
@@ -36,6 +39,17 @@ class RecipientType:
     email: str | None
     locale: str
     channels: list[Channel]
+
+    @staticmethod
+    def of(row: Order) -> "RecipientType":
+        """The recipient of an order."""
+        return RecipientType(
+            name=row.recipient_name,
+            phone=row.recipient_phone,
+            email=row.recipient_email,
+            locale=row.locale,
+            channels=[Channel(channel) for channel in row.channels],
+        )
 
 
 @strawberry.type(name="OrderLine", description="So many of one sku. Weight and volume are of one piece.")
@@ -99,14 +113,7 @@ class OrderType(Node):
     @strawberry.field
     def recipient(self) -> RecipientType:
         """Who takes the goods."""
-        row = self.row
-        return RecipientType(
-            name=row.recipient_name,
-            phone=row.recipient_phone,
-            email=row.recipient_email,
-            locale=row.locale,
-            channels=[Channel(channel) for channel in row.channels],
-        )
+        return RecipientType.of(self.row)
 
     @strawberry.field
     def address(self) -> AddressType:

@@ -1,0 +1,1 @@
+"""Uploads: files announced, and then sent."""
