@@ -1,6 +1,8 @@
-"""The allocation engine: greedy first, then an exact search by OR-Tools' CP-SAT for as long as the rule allows.
+"""The allocation engine: greedy and prices first, then an exact search by OR-Tools' CP-SAT as long as the rule allows.
 
-There is always an answer: where time ends before the search has found any, it is the greedy one, with no bound.
+There is always an answer: where time ends before the search has found any, it is the greedy one, with the
+prices' bound. The rule's seconds are the search's; the quick answers before it take their own time, about a
+second for 1,000 orders of 20 options.
 """
 
 from collections.abc import Mapping
@@ -9,6 +11,7 @@ from ortools.sat.python import cp_model
 
 from app.solvers.allocation.explanation import Explanation
 from app.solvers.allocation.greedy import Chosen, allocate, improved, worthwhile
+from app.solvers.allocation.prices import Prices, find_prices
 from app.solvers.allocation.problem import AllocationProblem, Option
 from app.solvers.allocation.resources_left import uses_of
 from app.solvers.allocation.solution import AllocationQuality, AllocationSolution
@@ -16,6 +19,8 @@ from app.solvers.allocation.validation import require_valid
 from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.stopping import StoppingRule
 
+# Prices are floating point; costs are whole numbers.
+TOLERANCE = 1e-6
 ANSWERED = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
@@ -25,12 +30,20 @@ def solve(
     """The cheapest allocation found within the rule. Refuses a problem that contradicts itself."""
     require_valid(problem)
     on_progress(Progress(fraction=0.0, message=f"Allocating {len(problem.orders)} orders, the most urgent first."))
-    start = allocate(problem)
+    start, prices = _start(problem)
     on_progress(Progress(fraction=0.1, message=f"{len(start)} orders have a first answer; searching for a better one."))
-    chosen, quality = _Model(problem, start).search(stop, seed)
+    chosen, quality = _Model(problem, start, prices).search(stop, seed)
     best = min(start, improved(problem, chosen), key=lambda answer: _objective(problem, answer))
     on_progress(Progress(fraction=0.95, message="Explaining the choices."))
     return _solution(problem, best, quality)
+
+
+def _start(problem: AllocationProblem) -> tuple[Chosen, Prices]:
+    """The better of two quick answers, with costs as they are and with the limits priced; and those prices."""
+    plain = allocate(problem)
+    prices = find_prices(problem, _objective(problem, plain))
+    answers = (plain, allocate(problem, prices.by_resource))
+    return min(answers, key=lambda answer: _objective(problem, answer)), prices
 
 
 def _objective(problem: AllocationProblem, chosen: Mapping[str, Option]) -> int:
@@ -49,20 +62,28 @@ def _solution(problem: AllocationProblem, chosen: Chosen, quality: AllocationQua
 
 
 class _Model:
-    """One yes-or-no variable per option that is worth its cost, and only the limits that could bind."""
+    """One yes-or-no variable per option that a better answer could hold, and only the limits that could bind."""
 
-    def __init__(self, problem: AllocationProblem, start: Chosen) -> None:
+    def __init__(self, problem: AllocationProblem, start: Chosen, prices: Prices) -> None:
         self.problem = problem
+        self.prices = prices
+        # An option further above its order's best than this leads to nothing better than the start.
+        self.room = _objective(problem, start) - prices.bound + TOLERANCE
         self.model = cp_model.CpModel()
         self.options: list[tuple[str, Option]] = []
         self.variables: list[cp_model.IntVar] = []
         self.gains: list[int] = []
         self.demands: dict[str, list[tuple[int, int]]] = {}
         for order in problem.orders:
-            self._add_order(order.id, worthwhile(order), order.unallocated_penalty, start.get(order.id))
+            present = start.get(order.id)
+            options = [option for option in worthwhile(order) if self._is_open(order.id, option, present)]
+            self._add_order(order.id, options, order.unallocated_penalty, present)
         self._add_limits()
         # Minimising cost minus penalty is the objective less the sum of all penalties.
         self.model.minimize(cp_model.LinearExpr.weighted_sum(self.variables, self.gains))
+
+    def _is_open(self, order_id: str, option: Option, present: Option | None) -> bool:
+        return self.prices.excess[order_id, option.id] <= self.room or (present is not None and option.id == present.id)
 
     def _add_order(self, order_id: str, options: list[Option], penalty: int, start: Option | None) -> None:
         own = []
@@ -104,7 +125,7 @@ class _Model:
             solver="ortools-cp-sat",
             seconds=solver.wall_time,
             iterations=solver.num_branches,
-            bound=penalties + solver.best_objective_bound if is_answered else None,
+            bound=max(self.prices.bound, penalties + solver.best_objective_bound if is_answered else 0.0),
             is_optimal=status == cp_model.OPTIMAL and stop.relative_gap == 0,
         )
         if not is_answered:

@@ -19,20 +19,25 @@ def worthwhile(order: AllocationOrder) -> list[Option]:
     return sorted(options, key=lambda option: (option.cost, option.id))
 
 
-def regret(order: AllocationOrder) -> int:
-    """What it costs to lose the cheapest option to somebody else."""
-    costs = [option.cost for option in worthwhile(order)] + [order.unallocated_penalty]
-    return costs[1] - costs[0] if len(costs) > 1 else 0
+def priced(option: Option, prices: Mapping[str, float]) -> float:
+    """Its cost, and what it uses at the prices of the resources; those without a price are free."""
+    return option.cost + sum(prices.get(use.resource_id, 0.0) * use.amount for use in option.uses)
 
 
-def allocate(problem: AllocationProblem) -> Chosen:
-    """Option by order id; an order without one is left out."""
+def allocate(problem: AllocationProblem, prices: Mapping[str, float] | None = None) -> Chosen:
+    """Option by order id; an order without one is left out. First comes who loses most by not getting the best."""
+    queue = []
+    for order in problem.orders:
+        options = sorted((priced(option, prices or {}), option.id, option) for option in worthwhile(order))
+        costs = [cost for cost, _, _ in options] + [float(order.unallocated_penalty)]
+        if options:
+            queue.append((costs[0] - costs[1], order.id, [option for _, _, option in options]))
     left, chosen = Left(problem), Chosen()
-    for order in sorted(problem.orders, key=lambda order: (-regret(order), order.id)):
-        option = next((option for option in worthwhile(order) if not left.missing(option)), None)
+    for _, id, ranked in sorted(queue, key=lambda entry: entry[:2]):
+        option = next((option for option in ranked if not left.missing(option)), None)
         if option is not None:
             left.take(option)
-            chosen[order.id] = option
+            chosen[id] = option
     return improved(problem, chosen)
 
 
