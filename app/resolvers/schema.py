@@ -24,11 +24,14 @@ from app.resolvers.driver_events import DriverEventMutations
 from app.resolvers.errors import Errors
 from app.resolvers.events import EventQueries
 from app.resolvers.inventory import InventoryMutations, InventoryQueries
+from app.resolvers.jobs import JobMutations, JobQueries, JobSubscriptions
 from app.resolvers.masterdata import MasterDataMutations, MasterDataQueries
 from app.resolvers.orders import OrderMutations, OrderQueries
+from app.resolvers.plans import PlanMutations, PlanQueries, PlanSubscriptions
 from app.resolvers.policies import PolicyMutations, PolicyQueries
 from app.resolvers.relay import RelayQueries
 from app.resolvers.routes import RouteMutations, RouteSubscriptions
+from app.resolvers.tenders import TenderMutations, TenderSubscriptions
 from app.resolvers.viewer import ViewerQueries
 from app.schema.scalars import SCALARS
 
@@ -51,6 +54,8 @@ class Query(
     MasterDataQueries,
     EventQueries,
     PolicyQueries,
+    JobQueries,
+    PlanQueries,
     ViewerQueries,
     RelayQueries,
 ):
@@ -64,6 +69,9 @@ class Mutation(
     MasterDataMutations,
     CarrierMutations,
     PolicyMutations,
+    JobMutations,
+    PlanMutations,
+    TenderMutations,
     RouteMutations,
     DriverEventMutations,
     AccountMutations,
@@ -72,7 +80,7 @@ class Mutation(
 
 
 @strawberry.type
-class Subscription(RouteSubscriptions):
+class Subscription(JobSubscriptions, PlanSubscriptions, TenderSubscriptions, RouteSubscriptions):
     """What can be heard of as it happens."""
 
 

@@ -1,17 +1,29 @@
 """Carriers: own fleets and third parties."""
 
 import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from app.core.ids import to_global
 from app.models import Carrier, CarrierCapacity, CarrierKind, TenderMode
-from app.orchestration.carriers import queries
+from app.orchestration.carriers import queries, scorecards
 from app.orchestration.carriers.capacity import DayLimit
 from app.orchestration.carriers.operations import CarrierRow
+from app.orchestration.carriers.scorecards import Scorecard
+from app.orchestration.tenders import queries as tenders
+from app.schema.connections import Connection, PageArguments, connection
 from app.schema.context import Info
 from app.schema.errors import UserErrorType
+from app.schema.rates import RateType, wilson
 from app.schema.relay import Node
+from app.schema.scalars import MoneyType, money
+
+if TYPE_CHECKING:
+    from app.schema.tenders import TenderFilter, TenderType
+
+Filter = Annotated["TenderFilter", strawberry.lazy("app.schema.tenders")]
+Offered = Annotated["TenderType", strawberry.lazy("app.schema.tenders")]
 
 CarrierKindEnum = strawberry.enum(CarrierKind, description="Whose vans they are.")
 TenderModeEnum = strawberry.enum(TenderMode, description="Whether a carrier is asked or told.")
@@ -31,6 +43,34 @@ class CarrierCapacityType:
         return CarrierCapacityType(date=row.date, booked=row.booked, limit=row.daily_limit)
 
 
+@strawberry.type(name="Scorecard")
+class ScorecardType:
+    """How a carrier did. Shares are null where nothing was counted; no rank below 200 shipments."""
+
+    shipments: int
+    on_time_rate: RateType | None
+    expected_on_time_rate: float | None
+    first_attempt_rate: RateType | None
+    cost_per_shipment: MoneyType | None
+    tender_acceptance_rate: float | None
+    average_rating: float | None
+    rank: int | None
+
+    @staticmethod
+    def of(score: Scorecard, *, currency: str) -> "ScorecardType":
+        """The GraphQL form of a scorecard."""
+        return ScorecardType(
+            shipments=score.shipments,
+            on_time_rate=wilson(score.on_time_share, score.shipments),
+            expected_on_time_rate=None,
+            first_attempt_rate=wilson(score.first_attempt_share, score.attempted),
+            cost_per_shipment=money(score.cost_per_shipment_minor, currency),
+            tender_acceptance_rate=score.tender_acceptance,
+            average_rating=score.average_rating,
+            rank=score.rank,
+        )
+
+
 @strawberry.type(name="Carrier", description="Who carries: an own fleet, or a third party.")
 class CarrierType(Node):
     """A carrier."""
@@ -45,6 +85,40 @@ class CarrierType(Node):
         """The days with a limit of their own or with bookings. Staff and the carrier see it."""
         rows = await info.context.load(queries.capacities, self.row.id)
         return [CarrierCapacityType.of(row) for row in rows or []]
+
+    @strawberry.field
+    async def tenders(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        where: Filter | None = None,
+    ) -> Connection[Offered]:
+        """What was offered to the carrier, newest first. Staff and the carrier see it."""
+        from app.schema.tenders import TenderType as Tender  # the two files name each other
+
+        arguments, context = PageArguments(first=first, after=after, last=last, before=before), info.context
+        async with context.database.reading() as session:
+            page = await tenders.of_carrier(
+                session,
+                context.principal,
+                carrier_id=self.row.id,
+                state=where.state if where is not None else None,
+                **arguments.as_keywords(),
+            )
+        return connection(page, Tender.of)
+
+    @strawberry.field
+    async def scorecard(self, info: Info, days: int) -> ScorecardType | None:
+        """How the carrier did in the last days. Staff and the carrier see it."""
+        context = info.context
+        if not context.principal.is_staff and context.principal.carrier_id != self.row.id:
+            return None
+        async with context.database.reading() as session:
+            found = await scorecards.scorecard(session, carrier_id=self.row.id, days=days, now=context.now())
+        return ScorecardType.of(found, currency=context.settings.currency)
 
     @staticmethod
     def of(row: Carrier) -> "CarrierType":

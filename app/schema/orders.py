@@ -1,6 +1,7 @@
 """Orders: the promise to a customer."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -8,12 +9,17 @@ from app.auth.principals import STAFF, PrincipalKind
 from app.auth.tokens import tracking_token
 from app.core.ids import to_global
 from app.models import Channel, Order, OrderKind, OrderLine, OrderState, ProofKind
+from app.orchestration.allocations import queries as allocations
+from app.orchestration.decisions import queries as decisions
 from app.orchestration.events import queries as events
 from app.orchestration.orders import queries
 from app.orchestration.orders.queries import OrderCriteria
 from app.orchestration.rows import RowOutcome
+from app.orchestration.shipments import queries as shipments
 from app.schema.addresses import AddressType
+from app.schema.allocations import AllocationType
 from app.schema.context import Info
+from app.schema.decisions import DecisionType, UnassignedType
 from app.schema.errors import UserErrorType
 from app.schema.events import EventType
 from app.schema.relay import Node
@@ -25,6 +31,11 @@ OrderKindEnum = strawberry.enum(OrderKind, description="Which way the goods go."
 OrderStateEnum = strawberry.enum(OrderState, description="How far the promise is kept.")
 ChannelEnum = strawberry.enum(Channel, description="A way to reach a person.")
 ProofKindEnum = strawberry.enum(ProofKind, description="What can show that it happened.")
+
+if TYPE_CHECKING:
+    from app.schema.shipments import ShipmentType
+
+Shipped = Annotated["ShipmentType", strawberry.lazy("app.schema.shipments")]
 
 # Whoever has the link is the customer, so drivers and carriers do not see it.
 SEEING_LINK = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.CUSTOMER}
@@ -144,6 +155,31 @@ class OrderType(Node):
         """What was ordered, by sku."""
         rows = await info.context.load(queries.lines_of, self.row.id)
         return [OrderLineType.of(row) for row in rows or []]
+
+    @strawberry.field
+    async def allocations(self, info: Info) -> list[AllocationType]:
+        """What its lines were bound to, oldest first."""
+        rows = await info.context.load(allocations.of_orders, self.row.id)
+        return [AllocationType.of(row) for row in rows or []]
+
+    @strawberry.field
+    async def shipments(self, info: Info) -> list[Shipped]:
+        """The goods on their way, oldest first."""
+        from app.schema.shipments import ShipmentType as Shipment  # the two files name each other
+
+        rows = await info.context.load(shipments.of_orders, self.row.id)
+        return [Shipment.of(row) for row in rows or []]
+
+    @strawberry.field
+    async def decisions(self, info: Info) -> list[DecisionType]:
+        """What was chosen for it automatically, and why. For staff and integrations."""
+        rows = await info.context.load(decisions.of_orders, self.row.id)
+        return [DecisionType.of(row) for row in rows or []]
+
+    @strawberry.field
+    def unassigned(self) -> UnassignedType | None:
+        """Why it is not served yet; null where it is."""
+        return UnassignedType.of(self.row.unassigned, currency=self.row.currency)
 
     @strawberry.field
     async def timeline(self, info: Info) -> list[EventType]:

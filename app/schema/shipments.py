@@ -20,6 +20,7 @@ from app.orchestration.carriers import queries as carriers
 from app.orchestration.etas.policies import CONFIDENCE
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.orders import queries as orders
+from app.orchestration.proofs import queries as proofs
 from app.orchestration.shipments import queries
 from app.orchestration.shipments.milestones import Milestone, MilestoneKind
 from app.orchestration.shipments.policies import lateness_risk
@@ -29,38 +30,38 @@ from app.schema.carriers import CarrierType
 from app.schema.context import Info
 from app.schema.errors import UserErrorType
 from app.schema.nodes import FulfilmentNodeType
+from app.schema.proofs import ProofType
 from app.schema.relay import Node
 from app.schema.scalars import MoneyType, WindowType, money, window
 
 ShipmentStateEnum = strawberry.enum(ShipmentState, description="Where the goods are.")
 AttemptOutcomeEnum = strawberry.enum(AttemptOutcome, description="How a visit to the door ended.")
 FailureReasonEnum = strawberry.enum(FailureReason, description="Why a visit did not succeed.")
-MilestoneKindEnum = strawberry.enum(MilestoneKind, description="What a carrier reports of a shipment.")
 RecordOutcomeEnum = strawberry.enum(RecordOutcome, description="What became of a recorded event.")
+MilestoneKindEnum = strawberry.enum(MilestoneKind, description="What a carrier reports of a shipment.")
 
 # From which probability of lateness a risk has which level.
 LEVELS = ((0.5, "HIGH"), (0.2, "MEDIUM"), (0.0, "LOW"))
 
 
-@strawberry.type(name="Eta", description="When it is expected. latest - earliest holds the moment with the confidence.")
+@strawberry.type(name="Eta", description="When it is expected: the mean, and an interval that holds it so surely.")
 class EtaType:
-    """An expected time and its interval."""
+    """A time and its interval."""
 
     expected: datetime
     earliest: datetime
     latest: datetime
-    confidence: float
+    confidence: float = strawberry.field(description="The probability that it comes between earliest and latest.")
 
     @staticmethod
     def of(row: Shipment | Stop) -> "EtaType | None":
-        """The ETA of a shipment or a stop, or null where there is none."""
-        expected = row.eta_expected
-        if expected is None:
+        """The ETA of a shipment or a stop; None where there is none."""
+        if row.eta_expected is None:
             return None
         return EtaType(
-            expected=expected,
-            earliest=row.eta_earliest or expected,
-            latest=row.eta_latest or expected,
+            expected=row.eta_expected,
+            earliest=row.eta_earliest or row.eta_expected,
+            latest=row.eta_latest or row.eta_expected,
             confidence=CONFIDENCE,
         )
 
@@ -194,6 +195,11 @@ class ShipmentType(Node):
     async def attempts(self, info: Info) -> list[DeliveryAttemptType]:
         """The visits to the door so far."""
         return [DeliveryAttemptType.of(row) for row in await info.context.load(queries.attempts, self.row.id) or []]
+
+    @strawberry.field
+    async def proof(self, info: Info) -> list[ProofType]:
+        """What was captured at the door."""
+        return [ProofType.of(row) for row in await info.context.load(proofs.of_shipments, self.row.id) or []]
 
     @strawberry.field
     async def cash_to_collect(self, info: Info) -> MoneyType | None:

@@ -1,0 +1,1 @@
+"""The board: a day at a glance."""

@@ -1,0 +1,108 @@
+"""Starting long work, and following it."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import strawberry
+
+from app.auth.principals import STAFF, Principal
+from app.core.database import Session
+from app.core.errors import NotFound, Refusal
+from app.core.ids import from_global, to_global
+from app.models import Event, Job, JobKind
+from app.models.base import Json
+from app.orchestration.jobs import operations, queries
+from app.orchestration.jobs.policies import TERMINAL
+from app.orchestration.nodes import queries as nodes
+from app.resolvers.mutations import Work, mutation, perform, subscription
+from app.schema.context import Info
+from app.schema.jobs import AllocateOrdersInput, JobPayload, JobType, PlanRoutesInput
+from app.schema.relay import NODE_SOURCES, NodeSource
+
+NODE_SOURCES["Job"] = NodeSource(batch=queries.by_ids, of=JobType.of)
+LONGEST_SEARCH_SECONDS = 1_800
+
+
+@strawberry.type
+class JobQueries:
+    """Long work."""
+
+    @strawberry.field
+    async def job(self, info: Info, id: strawberry.ID) -> JobType | None:
+        """A job; null where there is none, or none that the viewer may see."""
+        row = await info.context.load(queries.by_ids, from_global("Job", id))
+        return None if row is None else JobType.of(row)
+
+
+@strawberry.type
+class JobMutations:
+    """Work that takes longer than a request."""
+
+    @mutation(callers=STAFF)
+    async def allocate_orders(self, info: Info, input: AllocateOrdersInput) -> JobPayload:
+        """Finds a node, a carrier and a window for every order that waits."""
+
+        async def work(session: Session, actor: Principal, now: datetime) -> Json:
+            return await _create(session, JobKind.ALLOCATE_ORDERS, input.to_arguments(), actor=actor, now=now)
+
+        return await _perform(info, input, work)
+
+    @mutation(callers=STAFF)
+    async def plan_routes(self, info: Info, input: PlanRoutesInput) -> JobPayload:
+        """Plans the own fleet's routes of a day; with `publish`, the drivers get them at once."""
+
+        async def work(session: Session, actor: Principal, now: datetime) -> Json:
+            if input.seconds is not None and not 1 <= input.seconds <= LONGEST_SEARCH_SECONDS:
+                raise Refusal(
+                    "SECONDS_INVALID",
+                    f"A search of {input.seconds} seconds cannot be. Send 1 to {LONGEST_SEARCH_SECONDS}.",
+                    field="seconds",
+                )
+            if input.node is not None and input.node not in await nodes.by_references(session, [input.node]):
+                raise NotFound("node", repr(input.node), field="node")
+            return await _create(session, JobKind.PLAN_ROUTES, input.to_arguments(), actor=actor, now=now)
+
+        return await _perform(info, input, work)
+
+
+@strawberry.type
+class JobSubscriptions:
+    """Following long work."""
+
+    @subscription(callers=STAFF)
+    async def job_progress(self, info: Info, id: strawberry.ID) -> AsyncIterator[JobType]:
+        """The job as it is now, and again at every step until it has ended."""
+        context, key = info.context, from_global("Job", id)
+        assert context.live is not None, "subscriptions need live events"
+
+        def concerns(event: Event) -> bool:
+            return event.subject_kind == "job" and event.subject_id == key
+
+        events = context.live.subscribe(concerns)
+        row: Job | None = await context.load(queries.by_ids, key)
+        if row is None:
+            raise NotFound("job", repr(id))
+        yield JobType.of(row)
+        if row.state in TERMINAL:
+            return
+        async for _ in events:
+            context.forget()
+            row = await context.load(queries.by_ids, key)
+            if row is None:
+                return
+            yield JobType.of(row)
+            if row.state in TERMINAL:
+                return
+
+
+async def _create(session: Session, kind: JobKind, arguments: Json, *, actor: Principal, now: datetime) -> Json:
+    job = await operations.create(session, kind=kind, arguments=arguments, actor=actor, now=now)
+    return {"jobId": to_global("Job", job.id)}
+
+
+async def _perform(info: Info, input: object, work: Work) -> JobPayload:
+    async def answer(outcome: Json) -> JobPayload:
+        row = await info.context.load(queries.by_ids, from_global("Job", outcome["jobId"]))
+        return JobPayload(job=None if row is None else JobType.of(row))
+
+    return await perform(info, input, payload=JobPayload, work=work, answer=answer, wake=("solver",))
