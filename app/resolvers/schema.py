@@ -30,8 +30,10 @@ from app.resolvers.orders import OrderMutations, OrderQueries
 from app.resolvers.plans import PlanMutations, PlanQueries, PlanSubscriptions
 from app.resolvers.policies import PolicyMutations, PolicyQueries
 from app.resolvers.relay import RelayQueries
+from app.resolvers.reports import ReportQueries
 from app.resolvers.routes import RouteMutations, RouteSubscriptions
 from app.resolvers.tenders import TenderMutations, TenderSubscriptions
+from app.resolvers.tracking import TrackingMutations, TrackingQueries, TrackingSubscriptions
 from app.resolvers.viewer import ViewerQueries
 from app.schema.scalars import SCALARS
 
@@ -56,6 +58,8 @@ class Query(
     PolicyQueries,
     JobQueries,
     PlanQueries,
+    TrackingQueries,
+    ReportQueries,
     ViewerQueries,
     RelayQueries,
 ):
@@ -74,13 +78,14 @@ class Mutation(
     TenderMutations,
     RouteMutations,
     DriverEventMutations,
+    TrackingMutations,
     AccountMutations,
 ):
     """What can be done."""
 
 
 @strawberry.type
-class Subscription(JobSubscriptions, PlanSubscriptions, TenderSubscriptions, RouteSubscriptions):
+class Subscription(JobSubscriptions, PlanSubscriptions, TenderSubscriptions, RouteSubscriptions, TrackingSubscriptions):
     """What can be heard of as it happens."""
 
 

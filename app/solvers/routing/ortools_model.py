@@ -1,0 +1,153 @@
+"""One OR-Tools routing model: visits and vehicles in, the order of visits per vehicle out.
+
+What it cannot serve it leaves out at the visit's penalty. OR-Tools' routing search takes no seed.
+"""
+
+import numpy as np
+from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+
+from app.solvers.routing.grouping import Part
+from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit, may_serve
+
+# OR-Tools minimises integers: costs in hundredths of a minor unit, so that a metre still counts.
+SCALE = 100
+HORIZON_SECONDS = 14 * 86_400
+
+Orders = dict[str, list[Visit]]
+
+
+class Model:
+    """Nodes 0..n-1 are the visits; behind them stands one node per distinct start or end, and one for open ends."""
+
+    def __init__(self, part: Part, travel: TravelMatrix) -> None:
+        self.part = part
+        self.count = len(part.visits)
+        ends = [vehicle.start_location for vehicle in part.vehicles]
+        ends += [vehicle.end_location for vehicle in part.vehicles if vehicle.end_location is not None]
+        depots = sorted(set(ends))
+        node_of: dict[int | None, int] = {place: self.count + number for number, place in enumerate(depots)}
+        node_of[None] = self.count + len(depots)
+        places = np.array([visit.location for visit in part.visits] + depots)
+        self.metres = _with_open_end(travel.distances_metres[np.ix_(places, places)])
+        self.seconds = _with_open_end(travel.durations_seconds[np.ix_(places, places)])
+        self.manager = pywrapcp.RoutingIndexManager(
+            len(places) + 1,
+            len(part.vehicles),
+            [node_of[vehicle.start_location] for vehicle in part.vehicles],
+            [node_of[vehicle.end_location] for vehicle in part.vehicles],
+        )
+        self.routing = pywrapcp.RoutingModel(self.manager)
+        self._add_costs()
+        self._add_time()
+        self._add_loads()
+        self._add_limits()
+        self._add_visits()
+
+    def _add_costs(self) -> None:
+        known: dict[float, int] = {}
+        for number, vehicle in enumerate(self.part.vehicles):
+            rate = vehicle.cost_per_metre
+            if rate not in known:
+                costs = np.rint(self.metres * (rate * SCALE)).astype(np.int64)
+                known[rate] = self.routing.RegisterTransitMatrix(costs.tolist())
+            self.routing.SetArcCostEvaluatorOfVehicle(known[rate], number)
+            self.routing.SetFixedCostOfVehicle(round(vehicle.fixed_cost * SCALE), number)
+
+    def _add_time(self) -> None:
+        service = np.zeros(len(self.seconds), dtype=np.int64)
+        service[: self.count] = [visit.service_seconds for visit in self.part.visits]
+        transit = self.routing.RegisterTransitMatrix((self.seconds + service[:, None]).tolist())
+        self.routing.AddDimension(transit, HORIZON_SECONDS, HORIZON_SECONDS, False, "time")
+        self.time = self.routing.GetDimensionOrDie("time")
+        for number, vehicle in enumerate(self.part.vehicles):
+            for index in (self.routing.Start(number), self.routing.End(number)):
+                self.time.CumulVar(index).SetRange(vehicle.shift.start_seconds, vehicle.shift.end_seconds)
+            # The driver is paid from departure to end, waiting included.
+            self.time.SetSpanCostCoefficientForVehicle(round(vehicle.cost_per_second * SCALE), number)
+            if vehicle.max_duration_seconds is not None:
+                self.time.SetSpanUpperBoundForVehicle(vehicle.max_duration_seconds, number)
+            self.routing.AddVariableMinimizedByFinalizer(self.time.CumulVar(self.routing.End(number)))
+
+    def _add_loads(self) -> None:
+        for dimension in range(len(self.part.vehicles[0].capacities)):
+            demands = [visit.demand[dimension] for visit in self.part.visits]
+            demands += [0] * (len(self.seconds) - self.count)
+            load = self.routing.RegisterUnaryTransitVector(demands)
+            capacities = [vehicle.capacities[dimension] for vehicle in self.part.vehicles]
+            self.routing.AddDimensionWithVehicleCapacity(load, 0, capacities, True, f"load {dimension}")
+
+    def _add_limits(self) -> None:
+        farthest = [vehicle.max_distance_metres for vehicle in self.part.vehicles]
+        if any(limit is not None for limit in farthest):
+            transit = self.routing.RegisterTransitMatrix(self.metres.tolist())
+            limits = [limit if limit is not None else 10**9 for limit in farthest]
+            self.routing.AddDimensionWithVehicleCapacity(transit, 0, limits, True, "distance")
+        most = [vehicle.max_stops for vehicle in self.part.vehicles]
+        if any(limit is not None for limit in most):
+            ones = self.routing.RegisterUnaryTransitVector([1] * self.count + [0] * (len(self.seconds) - self.count))
+            limits = [limit if limit is not None else self.count for limit in most]
+            self.routing.AddDimensionWithVehicleCapacity(ones, 0, limits, True, "stops")
+
+    def _add_visits(self) -> None:
+        for node, visit in enumerate(self.part.visits):
+            index = self.manager.NodeToIndex(node)
+            self._bound_time(index, visit)
+            self.routing.AddDisjunction([index], round(visit.unserved_penalty * SCALE))
+            allowed = [number for number, vehicle in enumerate(self.part.vehicles) if may_serve(vehicle, visit)]
+            if len(allowed) < len(self.part.vehicles):
+                # -1 is the vehicle of what is left out.
+                self.routing.VehicleVar(index).SetValues([-1, *allowed])
+            if visit.release_seconds:
+                self._hold_back(index, visit.release_seconds)
+
+    def _bound_time(self, index: int, visit: Visit) -> None:
+        if not visit.windows:
+            return
+        windows = sorted((window.start_seconds, window.end_seconds) for window in visit.windows)
+        moment = self.time.CumulVar(index)
+        moment.SetRange(windows[0][0], windows[-1][1])
+        for (_, closing), (opening, _) in zip(windows, windows[1:], strict=False):
+            if opening > closing + 1:
+                moment.RemoveInterval(closing + 1, opening - 1)
+
+    def _hold_back(self, index: int, release: int) -> None:
+        """The vehicle that serves this visit may not leave before its release."""
+        solver = self.routing.solver()
+        for number in range(len(self.part.vehicles)):
+            start = self.time.CumulVar(self.routing.Start(number))
+            serves = solver.IsEqualCstVar(self.routing.VehicleVar(index), number)
+            solver.Add(start >= serves * release)
+
+    def solve(self, *, seconds: float | None, iterations: int | None) -> Orders:
+        """Searches by guided local search; nothing where not even a first plan came in time."""
+        parameters = pywrapcp.DefaultRoutingSearchParameters()
+        parameters.first_solution_strategy = routing_enums_pb2.FirstSolutionStrategy.PARALLEL_CHEAPEST_INSERTION
+        parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
+        if seconds is not None:
+            parameters.time_limit.FromMilliseconds(max(100, round(seconds * 1_000)))
+        if iterations is not None:
+            parameters.solution_limit = iterations
+        assignment = self.routing.SolveWithParameters(parameters)
+        return {} if assignment is None else self._read(assignment)
+
+    def _read(self, assignment: pywrapcp.Assignment) -> Orders:
+        orders: Orders = {}
+        for number, vehicle in enumerate(self.part.vehicles):
+            index = assignment.Value(self.routing.NextVar(self.routing.Start(number)))
+            while not self.routing.IsEnd(index):
+                orders.setdefault(vehicle.id, []).append(self.part.visits[self.manager.IndexToNode(index)])
+                index = assignment.Value(self.routing.NextVar(index))
+        return orders
+
+
+def _with_open_end(matrix: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """One more row and column of zeros: the place where an open route ends, anywhere and for nothing."""
+    return np.pad(matrix, ((0, 1), (0, 1)))
+
+
+def orders_of(part: Part, travel: TravelMatrix, *, seconds: float | None, iterations: int | None) -> Orders:
+    """The order of visits per vehicle of one part."""
+    vehicles: tuple[Vehicle, ...] = part.vehicles
+    if not part.visits or not vehicles:
+        return {}
+    return Model(part, travel).solve(seconds=seconds, iterations=iterations)
