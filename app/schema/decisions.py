@@ -2,10 +2,12 @@
 
 import uuid
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
 from app.core.ids import to_global
+from app.core.money import Money
 from app.models import Decision, DecisionKind
 from app.models.base import Json
 from app.orchestration.carriers import queries as carriers
@@ -32,7 +34,7 @@ class CostComponentType:
     """One part of a cost."""
 
     component: str
-    amount: MoneyType | None
+    amount: Decimal = strawberry.field(description="In major units of the cost's currency.")
 
 
 @strawberry.type(name="Reason")
@@ -79,9 +81,11 @@ class AlternativeType:
     @strawberry.field
     def breakdown(self) -> list[CostComponentType]:
         """The parts of the cost."""
-        currency = self.given.get("currency")
+        currency = self.given.get("currency") or ""
         return [
-            CostComponentType(component=part["component"], amount=money(part["amountMinor"], currency))
+            CostComponentType(
+                component=part["component"], amount=Money(minor=part["amountMinor"], currency=currency).to_decimal()
+            )
             for part in self.given.get("breakdown", [])
         ]
 
