@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -201,7 +202,7 @@ def _word(value: Any) -> Any:
         return value.to_words()
     if isinstance(value, list):
         return [_word(each) for each in value]
-    if hasattr(value, "__strawberry_definition__"):
+    if is_dataclass(value):
         return _words(value)
     return value if isinstance(value, int | float | bool) else str(value)
 
