@@ -28,10 +28,12 @@ class Model:
         node_of: dict[int | None, int] = {place: self.count + number for number, place in enumerate(depots)}
         node_of[None] = self.count + len(depots)
         places = np.array([visit.location for visit in part.visits] + depots)
-        self.metres = _with_open_end(travel.distances_metres[np.ix_(places, places)])
-        self.seconds = _with_open_end(travel.durations_seconds[np.ix_(places, places)])
+        # A node where nobody starts or ends would have to be visited: none for open ends where no route is open.
+        open_ends = int(any(vehicle.end_location is None for vehicle in part.vehicles))
+        self.metres = np.pad(travel.distances_metres[np.ix_(places, places)], (0, open_ends))
+        self.seconds = np.pad(travel.durations_seconds[np.ix_(places, places)], (0, open_ends))
         self.manager = pywrapcp.RoutingIndexManager(
-            len(places) + 1,
+            len(places) + open_ends,
             len(part.vehicles),
             [node_of[vehicle.start_location] for vehicle in part.vehicles],
             [node_of[vehicle.end_location] for vehicle in part.vehicles],
@@ -138,11 +140,6 @@ class Model:
                 orders.setdefault(vehicle.id, []).append(self.part.visits[self.manager.IndexToNode(index)])
                 index = assignment.Value(self.routing.NextVar(index))
         return orders
-
-
-def _with_open_end(matrix: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """One more row and column of zeros: the place where an open route ends, anywhere and for nothing."""
-    return np.pad(matrix, ((0, 1), (0, 1)))
 
 
 def orders_of(part: Part, travel: TravelMatrix, *, seconds: float | None, iterations: int | None) -> Orders:
