@@ -7,14 +7,8 @@ from app.resolvers.schema import schema
 from tests.documents import documents
 
 PENDING = {
-    ("carrier.graphql", "CarrierDesk"),
-    ("carrier.graphql", "ReportShipmentEvents"),
-    ("carrier.graphql", "TenderOffered"),
-    ("console.graphql", "AttentionChanged"),
     ("console.graphql", "Performance"),
     ("console.graphql", "ReassignStop"),
-    ("console.graphql", "ResolveException"),
-    ("console.graphql", "Scorecards"),
     ("integration.graphql", "RegisterWebhook"),
     ("integration.graphql", "ReplayWebhookDelivery"),
     ("integration.graphql", "Webhooks"),
