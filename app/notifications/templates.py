@@ -1,18 +1,23 @@
-"""Texts by kind, channel and language. The words lie in texts/*.toml; English stands in for a language we lack."""
+"""Texts by kind, channel and language. The words lie in texts/*.toml; English stands in for a language we lack.
+
+SMS, WhatsApp and the inbox take the short text; mail greets, says more and carries HTML. A text that needs a value
+which is not there is refused, never sent with a hole in it.
+"""
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template, UndefinedError
 
+from app.core.errors import Refusal
 from app.models import Channel
+from app.notifications.moments import Span, hours_in_words, locale_of, span_in_words
 
 FOLDER = Path(__file__).parent / "texts"
 FALLBACK = "en"
@@ -25,31 +30,45 @@ KINDS = (
     "delivered",
     "partially_delivered",
     "delivery_failed",
+    "rescheduled",
     "delay_expected",
     "returning",
     "cancelled",
     "feedback_request",
+    "pin_code",
 )
+# One sign outside GSM 03.38 halves an SMS: these have a plain twin there.
+PLAIN_SIGNS = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "..."})
 _plain = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - plain text, never shown as HTML
-_html = Environment(undefined=StrictUndefined, autoescape=True)
-_page = _html.from_string(
-    '<!doctype html><html lang="{{ language }}"><body style="font-family:sans-serif;line-height:1.5">'
-    '<p>{{ text }}</p>{% if url %}<p><a href="{{ url }}">{{ url }}</a></p>{% endif %}</body></html>'
-)
+_html = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+
+
+class NextStep(StrEnum):
+    """What follows a failed attempt."""
+
+    RETRY = "RETRY"
+    RETURN = "RETURN"
+    UNKNOWN = "UNKNOWN"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """What a text may speak of. Times are instants; the text shows them in `zone`."""
+    """What a text may speak of. Times are instants; the text shows them in `zone`, the destination's.
+
+    `next_step` and `next_window` say what follows a failed attempt; `stops_before` how many stops are before this one.
+    """
 
     name: str
     reference: str
     url: str
     zone: ZoneInfo
-    window: tuple[datetime, datetime] | None = None
-    eta: tuple[datetime, datetime] | None = None
+    window: Span | None = None
+    eta: Span | None = None
     reason: str | None = None
     pin: str | None = None
+    stops_before: int | None = None
+    next_step: NextStep = NextStep.UNKNOWN
+    next_window: Span | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,22 +87,37 @@ def language_of(locale: str) -> str:
 
 
 def render(kind: str, channel: Channel, locale: str, values: Values) -> Rendered:
-    """The text of one kind of message in the recipient's language."""
+    """The text of one kind of message in the recipient's language.
+
+    Refuses an unknown kind (UNKNOWN_MESSAGE_KIND) and a value that the text needs and lacks (MESSAGE_VALUE_MISSING).
+    """
+    if kind not in KINDS:
+        raise Refusal("UNKNOWN_MESSAGE_KIND", f"There is no message kind {kind!r}. Known are {', '.join(KINDS)}.")
     language = language_of(locale)
-    words = _words(values, language)
+    # What happened is always said, be it in general terms.
+    words = {"reason": reason_in_words(None, locale), **_words(values, locale)}
     found = _texts(language)["kinds"][kind]
-    text = _template(found["text"]).render(words)
-    html = None
-    if channel is Channel.EMAIL:
-        html = _page.render(language=language, text=text.replace(values.url, "").strip(), url=values.url)
-    return Rendered(subject=_template(found["subject"]).render(words), text=text, html=html)
+    try:
+        subject, text = (_line(found[part], words) for part in ("subject", "text"))
+        if channel is Channel.EMAIL:
+            return _mail(found, words, language=language, subject=subject, text=text)
+    except UndefinedError as error:
+        raise Refusal(
+            "MESSAGE_VALUE_MISSING", f"The text of {kind} cannot be written: {error.message}. Pass the value."
+        ) from error
+    if channel is Channel.SMS:
+        text = text.translate(PLAIN_SIGNS)
+    # The inbox is on the page that the link would open.
+    shows_link = "link" in found and channel is not Channel.IN_APP
+    return Rendered(subject=subject, text=f"{text} {values.url}" if shows_link else text)
 
 
 def headline(state: str, locale: str, values: Values) -> str:
     """One sentence on how things stand; `state` is an order's, or its shipment's while it is under way."""
-    language = language_of(locale)
-    sentences: dict[str, str] = _texts(language)["headlines"]
-    return _template(sentences[state]).render(_words(values, language))
+    sentences: dict[str, str] = _texts(language_of(locale))["headlines"]
+    if state not in sentences:
+        raise Refusal("UNKNOWN_STATE", f"There is no headline for {state!r}. Known are {', '.join(sentences)}.")
+    return _line(sentences[state], _words(values, locale))
 
 
 def has_headline(state: str) -> bool:
@@ -92,9 +126,9 @@ def has_headline(state: str) -> bool:
 
 
 def timeline_title(event_type: str, locale: str) -> str:
-    """What happened, in a few words."""
+    """What happened, in a few words; an event that means nothing to a customer is an update."""
     titles: dict[str, str] = _texts(language_of(locale))["timeline"]
-    return titles.get(event_type, event_type)
+    return titles.get(event_type, titles["OTHER"])
 
 
 def reason_in_words(reason: str | None, locale: str) -> str:
@@ -103,37 +137,59 @@ def reason_in_words(reason: str | None, locale: str) -> str:
     return reasons.get(reason or "OTHER", reasons["OTHER"])
 
 
-def in_words(window: tuple[datetime, datetime] | None, *, zone: ZoneInfo, language: str) -> str:
-    """A window as people write it: 17 May, 09:00–13:00; both dates where it spans days."""
-    if window is None:
-        return ""
-    start, end = (moment.astimezone(zone) for moment in window)
-    first = f"{_day(start, language)}, {format_time(start.time(), 'HH:mm', locale=language)}"
-    last = format_time(end.time(), "HH:mm", locale=language)
-    return f"{first}–{last}" if start.date() == end.date() else f"{first} – {_day(end, language)}, {last}"
+def _words(values: Values, locale: str) -> dict[str, Any]:
+    """The names that a text may use. A value that is not there has no name, so that using it is refused."""
+    language = language_of(locale)
+    habits = locale_of(locale, language=language)
 
+    def days(span: Span | None) -> str | None:
+        return span and span_in_words(span, zone=values.zone, locale=habits)
 
-def _day(moment: datetime, language: str) -> str:
-    return str(format_date(moment.date(), "d MMMM", locale=language))
-
-
-def _words(values: Values, language: str) -> Mapping[str, Any]:
-    return {
+    given = {
         "name": values.name,
         "reference": values.reference,
         "url": values.url,
-        "window": in_words(values.window, zone=values.zone, language=language),
-        "eta": in_words(values.eta, zone=values.zone, language=language),
-        "reason": reason_in_words(values.reason, language),
-        "pin": values.pin or "",
+        "window": days(values.window),
+        "eta": days(values.eta),
+        "eta_hours": values.eta and hours_in_words(values.eta, zone=values.zone, locale=habits),
+        "reason": values.reason and reason_in_words(values.reason, locale),
+        "pin": values.pin or None,
+        "stops_before": values.stops_before,
+        "next_window": days(values.next_window),
     }
+    words = {name: value for name, value in given.items() if value is not None}
+    return {**words, "next_step": _line(_texts(language)["next_steps"][values.next_step], words)}
+
+
+def _line(source: str, words: Mapping[str, Any]) -> str:
+    """One line with plain spaces, whatever a name, a reference or a locale's thin space brought in."""
+    return " ".join(_template(source).render(words).split())
+
+
+def _mail(found: Mapping[str, str], words: Mapping[str, Any], *, language: str, subject: str, text: str) -> Rendered:
+    phrases: dict[str, str] = _texts(language)["mail"]
+    paragraphs = [_line(phrases["greeting"], words), text]
+    if "more" in found:
+        paragraphs.append(_line(found["more"], words))
+    label = phrases[found["link"]] if "link" in found else None
+    notice = _line(phrases["notice"], words)
+    link = [f"{label}:\n{words['url']}"] if label else []
+    page = _page().render(
+        language=language, subject=subject, paragraphs=paragraphs, label=label, url=words["url"], notice=notice
+    )
+    return Rendered(subject=subject, text="\n\n".join([*paragraphs, *link, notice]) + "\n", html=page)
 
 
 @lru_cache
 def _texts(language: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / f"{language}.toml").read_text())
+    return tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _template(source: str) -> Template:
     return _plain.from_string(source)
+
+
+@lru_cache
+def _page() -> Template:
+    return _html.from_string((FOLDER / "mail.html").read_text(encoding="utf-8"))
