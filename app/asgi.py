@@ -46,10 +46,13 @@ class Wakes:
             task.add_done_callback(lambda _: self._ringing.pop(name, None))
 
     async def close(self) -> None:
-        """Drops the rings under way: the workers look for themselves every second."""
-        for task in self._ringing.values():
+        """Drops the rings that do not end at once: the workers look for themselves every second."""
+        ringing = list(self._ringing.values())
+        if ringing:
+            await asyncio.wait(ringing, timeout=1)
+        for task in ringing:
             task.cancel()
-        await asyncio.gather(*self._ringing.values(), return_exceptions=True)
+        await asyncio.gather(*ringing, return_exceptions=True)
         await self._doorbell.close()
 
 

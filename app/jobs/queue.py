@@ -4,6 +4,7 @@ The database holds what is to do. A ring enqueues the queue's sweep, which finds
 every second by itself, so that a lost ring, or a wiped server, costs a moment and never a job.
 """
 
+import asyncio
 from enum import StrEnum
 
 import orjson
@@ -43,6 +44,7 @@ class Doorbell:
     def __init__(self, redis_url: str) -> None:
         self._redis_url = redis_url
         self._pool: ArqRedis | None = None
+        self._opening = asyncio.Lock()
 
     async def ring(self, queue: str) -> None:
         """Wakes the workers of a queue."""
@@ -52,10 +54,11 @@ class Doorbell:
     async def enqueue(self, function: str, *arguments: str, unique: str, queue_key: str) -> None:
         """Enqueues a function once while `unique` waits or runs."""
         try:
-            if self._pool is None:
-                self._pool = await create_pool(
-                    RedisSettings.from_dsn(self._redis_url), job_serializer=serialise, job_deserializer=deserialise
-                )
+            async with self._opening:  # two rings at once open one pool
+                if self._pool is None:
+                    self._pool = await create_pool(
+                        RedisSettings.from_dsn(self._redis_url), job_serializer=serialise, job_deserializer=deserialise
+                    )
             await self._pool.enqueue_job(function, *arguments, _job_id=unique, _queue_name=queue_key)
         except (RedisError, OSError) as error:
             log.warning("doorbell.unheard", queue=queue_key, error=str(error))

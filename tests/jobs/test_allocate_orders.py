@@ -1,0 +1,223 @@
+"""Allocation, from waiting orders to shipments, on a real database and with the real solver."""
+
+import asyncio
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from app.auth.principals import Principal, PrincipalKind
+from app.core import clock
+from app.core.database import Database
+from app.core.ids import to_global
+from app.models import (
+    Allocation,
+    AllocationState,
+    CarrierCapacity,
+    Decision,
+    ExceptionCase,
+    ExceptionState,
+    InventoryLevel,
+    InventoryMovement,
+    Job,
+    JobKind,
+    Order,
+    OrderState,
+    Shipment,
+    ShipmentState,
+    Tender,
+    TenderState,
+)
+from app.orchestration.shipments.cancellation import cancel
+from app.orchestration.tenders import operations as tenders
+from tests.client import DISPATCHER, Client
+from tests.documents import document
+from tests.factories.planning import NOON, a_network, orders, own_fleet, run, third_party
+
+KIND = JobKind.ALLOCATE_ORDERS
+
+
+async def states(database: Database) -> dict[OrderState, int]:
+    async with database.reading() as session:
+        found = await session.execute(select(col(Order.state), func.count()).group_by(col(Order.state)))
+        return {row[0]: row[1] for row in found.all()}
+
+
+async def level(database: Database, sku: str = "APPLE") -> tuple[int, int]:
+    """Reserved, and what the ledger says is."""
+    async with database.reading() as session:
+        reserved = await session.scalar(select(func.sum(InventoryLevel.reserved)).where(col(InventoryLevel.sku) == sku))
+        ledger = await session.scalar(
+            select(func.sum(InventoryMovement.reserved_delta)).where(col(InventoryMovement.sku) == sku)
+        )
+        return int(reserved or 0), int(ledger or 0)
+
+
+async def test_an_order_gets_the_cheapest_carrier_a_reservation_a_shipment_and_a_decision(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet(), third_party()])
+    await orders(database, 1, quantity=3)
+    _, result = await run(database, KIND, {})
+    assert result == {"allocated": 1, "unallocated": 0, "movedOn": 0, "unallocatedByCode": {}}
+    assert await states(database) == {OrderState.ALLOCATED: 1}
+    assert await level(database) == (3, 3)
+    async with database.reading() as session:
+        shipment = (await session.scalars(select(Shipment))).one()
+        assert (shipment.reference, shipment.state) == ("A000/1", ShipmentState.ASSIGNED)
+        decision = (await session.scalars(select(Decision))).one()
+        assert decision.chosen is not None
+        assert decision.chosen["carrier"] == "own"
+        assert [(way["carrier"], way["rejectedBecause"]["code"]) for way in decision.alternatives] == [
+            ("swift", "COSTS_MORE")
+        ]
+        capacity = (await session.scalars(select(CarrierCapacity))).one()
+        assert capacity.booked == 1
+
+
+async def test_two_hundred_orders_for_the_last_fifty_pieces_never_oversell(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()], on_hand=50)
+    await orders(database, 200)
+    results = await asyncio.gather(run(database, KIND, {}), run(database, KIND, {}))
+    assert sum(result["allocated"] for _, result in results) == 50
+    assert await level(database) == (50, 50)
+    assert await states(database) == {OrderState.ALLOCATED: 50, OrderState.RECEIVED: 150}
+    await run(database, KIND, {})
+    async with database.reading() as session:
+        reasons = list(await session.scalars(select(Order.unassigned).where(col(Order.state) == OrderState.RECEIVED)))
+        assert {reason["code"] for reason in reasons if reason} == {"NO_STOCK"}
+        opened = await session.scalar(select(func.count()).where(col(ExceptionCase.state) == ExceptionState.OPEN))
+        assert opened == 150
+
+
+async def test_a_second_run_of_the_same_job_reserves_nothing_twice(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()])
+    await orders(database, 5)
+    job, _ = await run(database, KIND, {})
+    _, again = await run(database, KIND, {}, job)
+    assert again["allocated"] == 0
+    assert await level(database) == (5, 5)
+
+
+async def test_a_missing_skill_is_named_with_the_cheapest_way_out(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()])
+    await orders(database, 1, required_skills=["CHILLED"])
+    await run(database, KIND, {})
+    async with database.reading() as session:
+        order = (await session.scalars(select(Order))).one()
+        assert order.unassigned is not None
+        assert order.unassigned["code"] == "SKILL_MISSING"
+        assert order.unassigned["cheapestRelaxation"]["change"] == "Own with CHILLED"
+
+
+async def test_no_single_node_has_everything_so_two_nodes_share_the_order(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()], nodes=("LIS", "OPO"), on_hand=5)
+    await orders(database, 1, quantity=5)
+    async with database.transaction() as session:
+        order = (await session.scalars(select(Order))).one()
+        from app.models import OrderLine
+
+        session.add(OrderLine(order_id=order.id, sku="PEAR", quantity=5, weight_kg=1, volume_l=1))
+        found = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.sku) == "PEAR"))
+        sorted(found, key=lambda row: str(row.node_id))[0].on_hand = 0
+    await run(database, KIND, {})
+    async with database.transaction() as session:
+        apples = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.sku) == "APPLE"))
+        assert sum(row.reserved for row in apples) == 5
+
+
+async def test_a_rejected_tender_frees_everything_and_goes_to_another_carrier(
+    client: Client, database: Database
+) -> None:
+    swift = third_party()
+    await a_network(database, carriers=[swift, third_party("other")])
+    swift_id = swift.id
+    await orders(database, 1)
+    await run(database, KIND, {})
+    async with database.reading() as session:
+        tender = (await session.scalars(select(Tender))).one()
+        assert tender.state is TenderState.OFFERED
+    caller = Principal(kind=PrincipalKind.CARRIER, name="c", key="carrier:c", carrier_id=tender.carrier_id)
+    variables = {"input": {"tenderId": to_global("Tender", tender.id), "reason": "no van free"}}
+    answer = await client.run(document("carrier.graphql", "RejectTender"), variables, as_=caller)
+    assert answer["rejectTender"] == {
+        "tender": {"id": variables["input"]["tenderId"], "state": "REJECTED"},
+        "userErrors": [],
+    }
+    assert await states(database) == {OrderState.RECEIVED: 1}
+    assert await level(database) == (0, 0)
+    async with database.reading() as session:
+        job = (await session.scalars(select(Job).order_by(col(Job.id).desc()).limit(1))).one()
+    await run(database, KIND, {}, job)
+    async with database.reading() as session:
+        found = list(await session.scalars(select(Shipment).order_by(col(Shipment.id))))
+        assert [row.state for row in found] == [ShipmentState.CANCELLED, ShipmentState.TENDERED]
+        assert found[0].carrier_id != found[1].carrier_id
+        assert swift_id in {row.carrier_id for row in found}
+
+
+async def test_an_offer_that_nobody_answers_expires_and_the_last_carrier_gone_is_explained(database: Database) -> None:
+    await a_network(database, carriers=[third_party()])
+    await orders(database, 1)
+    await run(database, KIND, {})
+    assert await database.run(lambda session: tenders.expire_due(session, now=NOON)) == 1
+    assert await database.run(lambda session: tenders.expire_due(session, now=NOON)) == 0
+    await run(database, KIND, {})
+    async with database.reading() as session:
+        order = (await session.scalars(select(Order))).one()
+        assert order.unassigned is not None
+        assert (order.state, order.unassigned["code"]) == (OrderState.RECEIVED, "CARRIER_DECLINED")
+
+
+async def test_a_carrier_accepts_and_reports_in_the_wrong_order_and_twice(client: Client, database: Database) -> None:
+    await a_network(database, carriers=[third_party()])
+    await orders(database, 1)
+    await run(database, KIND, {})
+    async with database.reading() as session:
+        tender = (await session.scalars(select(Tender))).one()
+    caller = Principal(kind=PrincipalKind.CARRIER, name="Swift", key="carrier:swift", carrier_id=tender.carrier_id)
+    desk = await client.run(document("carrier.graphql", "CarrierDesk"), {"first": 10}, as_=caller)
+    (edge,) = desk["viewer"]["carrier"]["tenders"]["edges"]
+    assert edge["node"]["shipment"]["reference"] == "A000/1"
+    accepted = await client.run(
+        document("carrier.graphql", "AcceptTender"), {"input": {"tenderId": edge["node"]["id"]}}, as_=caller
+    )
+    assert accepted["acceptTender"]["tender"]["shipment"]["state"] == "ASSIGNED"
+    now = clock.now()
+    shipment = {"shipmentId": edge["node"]["shipment"]["id"]}
+    events = [
+        {"eventId": "2", "kind": "DELIVERED", "at": now.isoformat(), "receivedBy": "Rosa", **shipment},
+        {"eventId": "1", "kind": "PICKED_UP", "at": NOON.isoformat(), **shipment},
+        {"eventId": "2", "kind": "DELIVERED", "at": now.isoformat(), **shipment},
+        {"eventId": "3", "kind": "DELIVERED", "at": now.isoformat(), "carrierTrackingNumber": "unknown"},
+    ]
+    answer = await client.run(
+        document("carrier.graphql", "ReportShipmentEvents"), {"input": {"events": events}}, as_=caller
+    )
+    results = answer["reportShipmentEvents"]["results"]
+    assert [result["outcome"] for result in results] == ["RECORDED", "RECORDED", "DUPLICATE", "REFUSED"]
+    assert results[0]["shipment"]["state"] == "DELIVERED"
+    assert results[3]["errors"][0]["code"] == "NOT_FOUND"
+    assert await states(database) == {OrderState.COMPLETED: 1}
+    assert await level(database) == (0, 0)
+
+
+async def test_why_this_choice_names_what_was_chosen_and_what_lost(client: Client, database: Database) -> None:
+    await a_network(database, carriers=[own_fleet(), third_party()])
+    await orders(database, 1)
+    await run(database, KIND, {})
+    answer = await client.run(document("console.graphql", "WhyThisChoice"), {"reference": "A000"}, as_=DISPATCHER)
+    (decision,) = answer["orderByReference"]["decisions"]
+    assert decision["chosen"]["carrier"] == {"reference": "own"}
+    assert decision["alternatives"][0]["rejectedBecause"]["code"] == "COSTS_MORE"
+    assert answer["orderByReference"]["unassigned"] is None
+
+
+async def test_cancelling_a_shipment_gives_stock_and_capacity_back(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()])
+    await orders(database, 1)
+    await run(database, KIND, {})
+    async with database.transaction() as session:
+        shipment = (await session.scalars(select(Shipment))).one()
+        await cancel(session, shipment, actor=DISPATCHER, now=clock.now())
+    assert await level(database) == (0, 0)
+    async with database.reading() as session:
+        assert (await session.scalars(select(CarrierCapacity))).one().booked == 0
+        assert (await session.scalars(select(Allocation))).one().state is AllocationState.RELEASED
