@@ -107,7 +107,11 @@ class RouteType(Node):
         here = max(behind, key=lambda row: row.arrived_at or row.planned_arrival) if behind else node
         places = [here, *(row for row in rows if row.state in AHEAD), node]
         return cast(
-            "JSON", {"type": "LineString", "coordinates": [[place.longitude, place.latitude] for place in places]}
+            "JSON",
+            {
+                "type": "LineString",
+                "coordinates": [[round(place.longitude, 6), round(place.latitude, 6)] for place in places],
+            },
         )
 
     @staticmethod
