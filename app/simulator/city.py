@@ -81,7 +81,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class CityOrder:
-    """An order as a shop sends it, and who stands behind the door. `input` is an element of UpsertOrdersInput.orders."""
+    """An order as a shop sends it (an element of UpsertOrdersInput.orders), and who stands behind the door."""
 
     input: dict[str, object]
     person: Person

@@ -75,6 +75,11 @@ class Driver:
             arrival = max(arrival, datetime.fromisoformat(stop["window"]["start"]))
         await waiting.until(arrival)
         await self._record(arrival, arrived={"stopId": stop["id"]})
+        place = stop["address"]["location"]
+        await self._client.do(
+            "ReportPositions",
+            {"input": {"positions": [{"at": clock.now().isoformat(), **place, "accuracyMetres": 8.0}]}},
+        )
         service = timedelta(seconds=stop["serviceSeconds"] * self._draw.lognormvariate(0.0, 0.3))
         done = arrival + service
         reference = stop["shipments"][0]["reference"].split("/")[0]
@@ -92,8 +97,8 @@ class Driver:
         return done
 
     async def _handover(self, stop: dict[str, Any], reference: str, name: str, at: datetime) -> dict[str, Any]:
-        kinds = list(stop["proofRequirements"]) or ["PHOTO"]
-        proofs = [await self._proof(kind, stop, reference, at) for kind in kinds if kind != "CASH"]
+        kinds = [kind for kind in stop["proofRequirements"] if kind != "CASH"] or ["PHOTO"]
+        proofs = [await self._proof(kind, stop, reference, at) for kind in kinds]
         given: dict[str, Any] = {"stopId": stop["id"], "handover": "RECIPIENT", "receivedBy": name, "proofs": proofs}
         due = [shipment["cashToCollect"] for shipment in stop["shipments"] if shipment["cashToCollect"]]
         if due:

@@ -3,11 +3,12 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from app.core.errors import Refusal
 from app.core.money import Money
-from app.models import FailureReason, Handover, Shipment, ShipmentLine, StopOutcome
+from app.models import FailureReason, Handover, ProofKind, Shipment, ShipmentLine, StopOutcome
 from app.orchestration.proofs.policies import GivenProof
 
 
@@ -45,6 +46,15 @@ class GivenHandover:
     proofs: Sequence[GivenProof] = ()
     items: Sequence[Item] | None = None
     cash: Money | None = None
+
+
+def with_receipt(given: GivenHandover, *, at: datetime) -> list[GivenProof]:
+    """The proofs, and the collected cash as one of them: its value is the amount."""
+    if given.cash is None:
+        return list(given.proofs)
+    others = [proof for proof in given.proofs if proof.kind is not ProofKind.CASH]
+    amount = f"{given.cash.to_decimal()} {given.cash.currency}"
+    return [*others, GivenProof(kind=ProofKind.CASH, captured_at=at, value=amount)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ from app.orchestration.routes.policies import check_in_progress
 from app.orchestration.shipments.operations import Happening, advance, lines_of
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.stops import policies, reattempts
-from app.orchestration.stops.handovers import GivenHandover, Part, check_cash, parts_of
+from app.orchestration.stops.handovers import GivenHandover, Part, check_cash, parts_of, with_receipt
 from app.orchestration.stops.policies import StopEvent
 from app.orchestration.stops.queries import amounts_due, requirements
 
@@ -137,13 +137,11 @@ async def hand_over(session: AsyncSession, visit: Visit, given: GivenHandover, m
         given.cash, due_minor=due, currency=visit.order.currency, is_whole=outcome is StopOutcome.SUCCEEDED
     )
     required = requirements(visit.order, due_minor=due)
-    if given.cash is not None:
-        required = [kind for kind in required if kind is not ProofKind.CASH]
-    elif ProofKind.CASH in required:
+    if given.cash is None and ProofKind.CASH in required:
         raise Refusal(
             "PROOF_REQUIRED", "This delivery needs CASH as proof. Send the amount that was collected.", field="cash"
         )
-    await _keep(session, visit, given.proofs, required, moment)
+    await _keep(session, visit, with_receipt(given, at=moment.at), required, moment)
     for part in parts:
         await _advance(session, visit, part, moment, received_by=given.received_by)
     _change(visit.route, visit.stop, state)

@@ -14,6 +14,7 @@ async def explain(session: AsyncSession, shipment: Shipment, *, reason: FailureR
     policy = await rules.current_version(session)
     again = {"action": "REATTEMPT", "notBefore": shipment.not_before and shipment.not_before.isoformat()}
     back = {"action": "RETURN"}
+    same = {"nodeId": str(shipment.node_id), "carrierId": str(shipment.carrier_id)}
     because = {"reason": reason.value, "party": RULES[reason].party.value, "attempts": shipment.attempt_count}
     detail = f"{reason.value} after {shipment.attempt_count} attempts."
     is_back = shipment.state is ShipmentState.RETURNING
@@ -27,7 +28,7 @@ async def explain(session: AsyncSession, shipment: Shipment, *, reason: FailureR
             shipment_id=shipment.id,
             policy_name=policy.name,
             policy_version=policy.version,
-            chosen={**chosen, **because},
-            alternatives=[{**lost, "rejectedBecause": {"code": code, "detail": detail}}],
+            chosen={**same, **chosen, **because},
+            alternatives=[{**same, **lost, "rejectedBecause": {"code": code, "detail": detail}}],
         )
     )
