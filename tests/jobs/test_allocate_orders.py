@@ -21,6 +21,7 @@ from app.models import (
     Job,
     JobKind,
     Order,
+    OrderLine,
     OrderState,
     Shipment,
     ShipmentState,
@@ -45,9 +46,11 @@ async def states(database: Database) -> dict[OrderState, int]:
 async def level(database: Database, sku: str = "APPLE") -> tuple[int, int]:
     """Reserved, and what the ledger says is."""
     async with database.reading() as session:
-        reserved = await session.scalar(select(func.sum(InventoryLevel.reserved)).where(col(InventoryLevel.sku) == sku))
+        reserved = await session.scalar(
+            select(func.sum(col(InventoryLevel.reserved))).where(col(InventoryLevel.sku) == sku)
+        )
         ledger = await session.scalar(
-            select(func.sum(InventoryMovement.reserved_delta)).where(col(InventoryMovement.sku) == sku)
+            select(func.sum(col(InventoryMovement.reserved_delta))).where(col(InventoryMovement.sku) == sku)
         )
         return int(reserved or 0), int(ledger or 0)
 
@@ -81,7 +84,9 @@ async def test_two_hundred_orders_for_the_last_fifty_pieces_never_oversell(datab
     assert await states(database) == {OrderState.ALLOCATED: 50, OrderState.RECEIVED: 150}
     await run(database, KIND, {})
     async with database.reading() as session:
-        reasons = list(await session.scalars(select(Order.unassigned).where(col(Order.state) == OrderState.RECEIVED)))
+        reasons = list(
+            await session.scalars(select(col(Order.unassigned)).where(col(Order.state) == OrderState.RECEIVED))
+        )
         assert {reason["code"] for reason in reasons if reason} == {"NO_STOCK"}
         opened = await session.scalar(select(func.count()).where(col(ExceptionCase.state) == ExceptionState.OPEN))
         assert opened == 150
@@ -112,15 +117,23 @@ async def test_no_single_node_has_everything_so_two_nodes_share_the_order(databa
     await orders(database, 1, quantity=5)
     async with database.transaction() as session:
         order = (await session.scalars(select(Order))).one()
-        from app.models import OrderLine
-
         session.add(OrderLine(order_id=order.id, sku="PEAR", quantity=5, weight_kg=1, volume_l=1))
         found = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.sku) == "PEAR"))
-        sorted(found, key=lambda row: str(row.node_id))[0].on_hand = 0
+        first_pears, _ = found
+        first_pears.on_hand = 0
+        other = await session.scalars(
+            select(InventoryLevel).where(
+                col(InventoryLevel.sku) == "APPLE", col(InventoryLevel.node_id) != first_pears.node_id
+            )
+        )
+        other.one().on_hand = 0
     await run(database, KIND, {})
-    async with database.transaction() as session:
-        apples = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.sku) == "APPLE"))
-        assert sum(row.reserved for row in apples) == 5
+    assert (await level(database))[0] == 5
+    assert (await level(database, "PEAR"))[0] == 5
+    assert await states(database) == {OrderState.ALLOCATED: 1}
+    async with database.reading() as session:
+        references = list(await session.scalars(select(col(Shipment.reference)).order_by(col(Shipment.reference))))
+        assert references == ["A000/1", "A000/2"]
 
 
 async def test_a_rejected_tender_frees_everything_and_goes_to_another_carrier(

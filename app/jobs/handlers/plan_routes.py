@@ -30,8 +30,10 @@ async def handle(job: Job, tools: Tools) -> Json:
     """Answers the plans that were made: their ids, routes, stops, and how much is on none."""
     day = date.fromisoformat(job.arguments["date"])
     seconds = float(job.arguments.get("seconds") or DEFAULT_SECONDS)
-    plans = []
-    found = await _nodes(tools, job.arguments.get("node"))
+    async with tools.database.reading() as session:
+        earlier = await queries.of_job(session, job_id=job.id)
+    plans = list(earlier.values())
+    found = [node for node in await _nodes(tools, job.arguments.get("node")) if node.id not in earlier]
     for number, node in enumerate(found):
         await tools.report(number / len(found), f"Planning {node.reference}.")
         plan = await _plan(tools, job, node, day=day, seconds=max(1.0, seconds / len(found)))
@@ -54,9 +56,6 @@ async def _plan(tools: Tools, job: Job, node: FulfilmentNode, *, day: date, seco
     """The node's plan; None where there is nothing to plan. Tries again where the day moved on meanwhile."""
     for attempt in range(1, ATTEMPTS + 1):
         async with tools.database.reading() as session:
-            earlier = await queries.of_job(session, job_id=job.id, node_id=node.id)
-            if earlier is not None:
-                return earlier
             now = clock.now()
             solving_takes = timedelta(seconds=seconds * clock.speed())
             loaded = await queries.to_plan(session, node=node, day=day, now=now, leave_after=now + solving_takes + LEAD)

@@ -54,9 +54,9 @@ async def adopt(
     Refuses with PLAN_OUTDATED where a shipment changed since it was loaded.
     """
     await session.scalar(select(FulfilmentNode).where(col(FulfilmentNode.id) == loaded.node.id).with_for_update())
-    earlier = await of_job(session, job_id=job_id, node_id=loaded.node.id)
-    if earlier is not None:
-        return earlier
+    earlier = await of_job(session, job_id=job_id)
+    if loaded.node.id in earlier:
+        return earlier[loaded.node.id]
     await _check_unchanged(session, loaded)
     await _supersede(session, loaded)
     solution = answer.solution

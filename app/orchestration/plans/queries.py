@@ -46,14 +46,12 @@ async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UU
     return {plan.id: plan for plan in found}
 
 
-async def of_job(session: AsyncSession, *, job_id: uuid.UUID, node_id: uuid.UUID) -> Plan | None:
-    """The plan that an earlier attempt at this job made for the node."""
-    found: Plan | None = await session.scalar(
-        select(Plan)
-        .where(col(Plan.job_id) == job_id, col(Plan.node_id) == node_id, col(Plan.state) != PlanState.SUPERSEDED)
-        .limit(1)
+async def of_job(session: AsyncSession, *, job_id: uuid.UUID) -> dict[uuid.UUID, Plan]:
+    """The plans that earlier attempts at this job made: node -> plan."""
+    found = await session.scalars(
+        select(Plan).where(col(Plan.job_id) == job_id, col(Plan.state) != PlanState.SUPERSEDED).order_by(col(Plan.id))
     )
-    return found
+    return {plan.node_id: plan for plan in found if plan.node_id is not None}
 
 
 async def nodes_to_plan(session: AsyncSession, *, reference: str | None) -> list[FulfilmentNode]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import Conflict
+from app.core.ids import new_id
 from app.models import FailureReason, OrderState, Shipment, ShipmentState
 from app.orchestration.orders.policies import NEXT as ORDER_NEXT
 from app.orchestration.policies.documents import PolicyDocument
@@ -19,7 +20,17 @@ NOW = datetime(2030, 5, 17, 12, tzinfo=UTC)
 
 
 def shipment(state: ShipmentState) -> Shipment:
-    return Shipment(reference="4711/1", state=state, window_start=NOW, window_end=NOW + timedelta(hours=2))
+    return Shipment(
+        reference="4711/1",
+        order_id=new_id(),
+        node_id=new_id(),
+        carrier_id=new_id(),
+        service="STANDARD",
+        state=state,
+        window_start=NOW,
+        window_end=NOW + timedelta(hours=2),
+        currency="EUR",
+    )
 
 
 @given(st.lists(st.sampled_from(ShipmentEvent), max_size=30))
