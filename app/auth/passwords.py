@@ -31,7 +31,7 @@ async def hashed(password: str) -> str:
 
 
 async def matches(password: str, password_hash: str | None) -> bool:
-    """Whether the password is the one that was hashed. Takes as long where there is no hash: nobody learns who exists."""
+    """Whether the password is the one that was hashed. Takes as long without a hash: nobody learns who exists."""
     if len(password) > LONGEST:
         return False
     correct = await asyncio.to_thread(_verified, password, password_hash or _nobodys_hash())

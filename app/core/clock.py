@@ -53,7 +53,7 @@ _clock = from_environment(os.environ.get(VARIABLE))
 
 def use(clock: Clock) -> None:
     """Makes this process live by `clock`, as the processes do that find it in their environment."""
-    global _clock  # noqa: PLW0603 - the process has one clock
+    global _clock
     _clock = clock
 
 

@@ -46,7 +46,6 @@ class Settings(BaseSettings):
 @lru_cache
 def settings() -> Settings:
     """The settings of this process. DATABASE_URL and REDIS_URL carry no prefix."""
-
     unprefixed = {
         name: os.environ[name.upper()] for name in ("database_url", "redis_url") if name.upper() in os.environ
     }

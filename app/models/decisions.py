@@ -23,7 +23,7 @@ class DecisionKind(StrEnum):
 
 
 class Decision(Row, table=True):
-    """`chosen` and each of `alternatives` hold node, carrier, window, cost and its breakdown; a loser also says why it lost."""
+    """`chosen` and `alternatives` hold node, carrier, window, cost and its breakdown; a loser also why it lost."""
 
     __tablename__ = "decisions"
 

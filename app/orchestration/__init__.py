@@ -1,1 +1,4 @@
-"""What Doorstep does, a package per noun: operations (units of work), queries (reads narrowed to the viewer), policies (pure rules)."""
+"""What Doorstep does, a package per noun.
+
+operations: units of work; queries: reads narrowed to the viewer; policies: pure rules.
+"""

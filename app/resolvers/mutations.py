@@ -121,7 +121,7 @@ async def perform(
     """Does `work` in one transaction, once per idempotency key, wakes the readers of its events, and answers.
 
     `work` returns plain JSON that `answer` builds the payload from: what a replayed key answers too. A refusal rolls
-    everything back and is answered as a user error. `actor` replaces the caller where a token in the variables says who.
+    everything back and is answered as a user error. `actor` replaces the caller where a token in the input says who.
     """
     context, caller = info.context, actor or info.context.principal
     now = context.now()

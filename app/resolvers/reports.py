@@ -14,9 +14,9 @@ from app.schema.reports import DayReportType
 class ReportQueries:
     """Reports, for staff."""
 
-    @strawberry.field(description="What became of the orders promised for this local day. Null for all but staff.")
+    @strawberry.field
     async def day_report(self, info: Info, date: date) -> DayReportType | None:
-        """The report of a day."""
+        """What became of the orders promised for this local day. Null for all but staff."""
         context = info.context
         if not context.principal.is_staff:
             return None

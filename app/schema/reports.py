@@ -1,6 +1,6 @@
 """The report of a day."""
 
-from datetime import date
+import datetime
 
 import strawberry
 
@@ -29,7 +29,7 @@ class ChannelCountType:
 class DayReportType:
     """What became of the orders promised for a day, and of all that was done for them."""
 
-    date: date
+    date: datetime.date
     orders: list[CountType]
     shipments: list[CountType]
     routes: list[CountType]
@@ -46,7 +46,7 @@ class DayReportType:
     delivered_without_proof: int
 
     @staticmethod
-    def of(report: DayReport, *, day: date, currency: str) -> "DayReportType":
+    def of(report: DayReport, *, day: datetime.date, currency: str) -> "DayReportType":
         """The report for an answer."""
         return DayReportType(
             date=day,

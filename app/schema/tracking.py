@@ -1,7 +1,6 @@
 """The customer's tracking page: one order as whoever holds its link sees it."""
 
 from datetime import datetime
-from typing import Annotated
 
 import strawberry
 
@@ -9,10 +8,9 @@ from app.models import Channel, Message, OrderState
 from app.orchestration.tracking.queries import TrackingView
 from app.schema.errors import UserErrorType
 from app.schema.feedback import FeedbackFormType
+from app.schema.proofs import ProofType
 from app.schema.scalars import LocationType, WindowType, location, window
 from app.schema.shipments import EtaType
-
-Proof = Annotated["ProofType", strawberry.lazy("app.schema.proofs")]
 
 
 @strawberry.type(name="TrackedVehicle")
@@ -127,10 +125,8 @@ class TrackingType:
         return [InboxMessageType.of(row) for row in self.view.inbox]
 
     @strawberry.field
-    def proof(self) -> list[Proof]:
+    def proof(self) -> list[ProofType]:
         """What shows that it was delivered."""
-        from app.schema.proofs import ProofType  # noqa: PLC0415 - the two files name each other
-
         return [ProofType.of(row) for row in self.view.proofs]
 
     @strawberry.field

@@ -1,6 +1,6 @@
-"""The GraphQL endpoint: POST, GET for queries, WebSocket (graphql-transport-ws) and SSE (graphql-sse, distinct connections).
+"""The GraphQL endpoint: POST, GET for queries, WebSocket (graphql-transport-ws), SSE (graphql-sse, distinct connections).
 
-Speaks GraphQL over HTTP with both media types, says who calls, and bounds a request's size. Knows no noun of the schema.
+Speaks GraphQL over HTTP with both media types, says who calls, bounds a request's size. Knows no noun of the schema.
 """
 
 from collections.abc import Callable, Mapping

@@ -26,6 +26,6 @@ def health_routes(checks: Mapping[str, Check]) -> list[Route]:
 async def _failure(check: Check) -> Exception | None:
     try:
         await check()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the process is not ready
+    except Exception as error:  # whatever it is, the process is not ready
         return error
     return None

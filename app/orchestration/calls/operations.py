@@ -32,7 +32,7 @@ class Call:
 
 
 async def perform(database: Database, *, call: Call | None, now: datetime, work: Work) -> Json:
-    """Runs `work` in one transaction, once per call; refuses with a conflict what a concurrent change made impossible."""
+    """Runs `work` in one transaction, once per call; a concurrent change that made it impossible is a conflict."""
     try:
         return await database.run(lambda session: _once(session, call=call, now=now, work=work))
     except IntegrityError as error:
@@ -73,7 +73,7 @@ async def _claim(session: AsyncSession, *, call: Call, now: datetime) -> Json | 
     if earlier.input_hash != call.input_hash:
         raise Conflict(
             "IDEMPOTENCY_KEY_REUSED",
-            f"The idempotency key {call.key[:80]!r} was used before with another input. Use a new key for a new request.",
+            f"The idempotency key {call.key[:80]!r} was used before with another input. Use a new key.",
             field="idempotencyKey",
         )
     return earlier.outcome

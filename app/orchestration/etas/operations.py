@@ -14,7 +14,19 @@ from sqlmodel import col
 
 from app.auth.principals import Principal
 from app.core.geo import Point, great_circle_metres
-from app.models import Event, FulfilmentNode, Route, Severity, Shipment, ShipmentState, Stop, StopShipment, StopState
+from app.models import (
+    Event,
+    ExceptionCase,
+    ExceptionState,
+    FulfilmentNode,
+    Route,
+    Severity,
+    Shipment,
+    ShipmentState,
+    Stop,
+    StopShipment,
+    StopState,
+)
 from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
@@ -82,6 +94,7 @@ async def _tell(
 ) -> None:
     """Tells of each shipment ahead whose time moved, or that is near now, and warns of those that will be late."""
     told = await _told(session, route, [shipment.id for shipments, _ in ahead for shipment in shipments])
+    warned = await _warned(session, [shipment.id for shipments, _ in ahead for shipment in shipments])
     near = (await rules.current(session)).tracking.within_stops
     for stops_before, (shipments, eta) in enumerate(ahead):
         for shipment in shipments:
@@ -90,7 +103,7 @@ async def _tell(
                 _tell_change(session, route, shipment, eta, known, actor=actor, now=now)
             if route.state not in LOADING and stops_before <= near and not known.is_approaching:
                 _tell_approaching(session, route, shipment, eta, stops_before, actor=actor, now=now)
-            await _warn(session, route, shipment, eta, now=now)
+            await _warn(session, route, shipment, eta, is_warned=shipment.id in warned, now=now)
 
 
 def _fact(route: Route, stops: Sequence[Stop], *, now: datetime) -> Fact:
@@ -208,14 +221,29 @@ def _tell_approaching(
     )
 
 
-async def _warn(session: AsyncSession, route: Route, shipment: Shipment, eta: Eta, *, now: datetime) -> None:
+async def _warned(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """The shipments that dispatchers have been warned of."""
+    found = await session.scalars(
+        select(col(ExceptionCase.subject_id)).where(
+            col(ExceptionCase.kind) == PREDICTED_LATE,
+            col(ExceptionCase.state) == ExceptionState.OPEN,
+            col(ExceptionCase.subject_id).in_(shipment_ids),
+        )
+    )
+    return set(found)
+
+
+async def _warn(
+    session: AsyncSession, route: Route, shipment: Shipment, eta: Eta, *, is_warned: bool, now: datetime
+) -> None:
     """Opens a case where the window will probably be missed, and closes it where it no longer will."""
     probability = probability_late(eta, deadline=shipment.window_end)
     late = eta.expected - shipment.window_end
-    if probability < ALERT_PROBABILITY:
+    if is_warned and probability < ALERT_PROBABILITY:
         await exceptions.settle(
             session, kind=PREDICTED_LATE, subject_id=shipment.id, resolution="It is on time again.", now=now
         )
+    if is_warned or probability < ALERT_PROBABILITY:
         return
     await exceptions.open_case(
         session,

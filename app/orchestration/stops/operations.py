@@ -30,8 +30,10 @@ from app.models import (
     StopState,
 )
 from app.models.base import Json
+from app.orchestration.etas.operations import PREDICTED_LATE
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
+from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.proofs import operations as proofs
 from app.orchestration.proofs.policies import GivenProof
 from app.orchestration.routes.policies import check_in_progress
@@ -292,6 +294,9 @@ async def _advance(
     )
     await advance(
         session, part.shipment, SHIPMENT_EVENT[part.outcome], actor=moment.actor, now=moment.now, happening=happening
+    )
+    await exceptions.settle(
+        session, kind=PREDICTED_LATE, subject_id=part.shipment.id, resolution="The visit has ended.", now=moment.now
     )
     if part.outcome is StopOutcome.FAILED:
         await reattempts.explain(session, part.shipment, reason=part.reason or FailureReason.OTHER, now=moment.now)

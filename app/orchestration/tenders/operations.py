@@ -11,7 +11,6 @@ from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict, NotFound
 from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderMode, TenderState
 from app.models.base import Json
-from app.orchestration.tenders.release import release_order
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.jobs import operations as jobs
@@ -19,6 +18,7 @@ from app.orchestration.shipments import operations as shipments
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders.policies import TenderEvent, next_state
 from app.orchestration.tenders.queries import visible
+from app.orchestration.tenders.release import release_order
 
 BATCH = 100
 
