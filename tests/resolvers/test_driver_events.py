@@ -1,12 +1,15 @@
 """Offline batches as a driver's device sends them: late, twice, out of order, and now and then wrong."""
 
+import asyncio
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from app.core import clock
 from app.core.database import Database
 from app.core.ids import to_global
 from app.models import (
@@ -14,6 +17,8 @@ from app.models import (
     DecisionKind,
     DriverEvent,
     Event,
+    ExceptionCase,
+    ExceptionState,
     InventoryLevel,
     Order,
     Proof,
@@ -319,3 +324,46 @@ async def test_a_time_in_the_future_is_now(client: Client) -> None:
         row = (await session.scalars(select(DriverEvent))).one()
     assert row.at == row.received_at
     assert row.device_at == device.minute(600)
+
+
+async def test_two_batches_at_once_land_once(client: Client) -> None:
+    device = await device_of(client, PLAIN)
+    batch = [device.start(), *device.visit(0, 10)]
+    found = await asyncio.gather(device.outcomes(*batch), device.outcomes(*batch))
+    assert sorted(found) == [["DUPLICATE"] * 4, [R] * 4]
+
+
+async def test_a_stop_that_will_be_late_opens_one_case_and_closes_it_when_it_no_longer_will(client: Client) -> None:
+    device = await device_of(client, PLAIN, PLAIN)
+    device.began = clock.now()
+    second = device.published.shipments[1].id
+
+    async def window_ends(in_: timedelta) -> None:
+        async with client.database.transaction() as session:
+            shipment = await session.get_one(Shipment, second)
+            shipment.window_end = clock.now() + in_
+
+    async def cases() -> list[tuple[str, ExceptionState]]:
+        async with client.database.reading() as session:
+            rows = await session.scalars(select(ExceptionCase).where(col(ExceptionCase.subject_id) == second))
+            return [(row.kind, row.state) for row in rows]
+
+    await window_ends(timedelta(minutes=1))
+    await device.send(device.start())
+    await device.send(device.arrive(0, 0.5))
+    assert await cases() == [("PREDICTED_LATE", ExceptionState.OPEN)]
+    await window_ends(timedelta(hours=3))
+    await device.send(device.deliver(0, 0.6))
+    assert await cases() == [("PREDICTED_LATE", ExceptionState.RESOLVED)]
+
+
+async def test_a_visit_that_ends_closes_its_warning(client: Client) -> None:
+    device = await device_of(client, PLAIN)
+    device.began = clock.now()
+    async with client.database.transaction() as session:
+        shipment = await session.get_one(Shipment, device.published.shipments[0].id)
+        shipment.window_end = clock.now() + timedelta(minutes=1)
+    await device.send(device.start())
+    await device.send(*device.visit(0, 0.1))
+    async with client.database.reading() as session:
+        assert [row.state for row in await session.scalars(select(ExceptionCase))] == [ExceptionState.RESOLVED]

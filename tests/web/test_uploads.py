@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -35,7 +36,7 @@ async def test_a_file_is_taken_as_announced_and_once_more(client: Client, device
     assert [path.read_bytes() for path in files(client)] == [PICTURE]
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "other contents of the same size": (PICTURE[:-1] + b"!", {}, 422, "UPLOAD_HASH_MISMATCH"),
     "fewer bytes": (PICTURE[:-1], {}, 422, "UPLOAD_SIZE_MISMATCH"),
     "more bytes": (PICTURE + b"!", {}, 413, "UPLOAD_TOO_LARGE"),
@@ -80,7 +81,7 @@ async def test_an_address_that_was_changed_or_is_old_is_refused(client: Client, 
     assert (response.status_code, response.json()["errors"][0]["code"]) == (410, "UPLOAD_ADDRESS_EXPIRED")
 
 
-ANNOUNCED = {
+ANNOUNCED: dict[str, tuple[dict[str, Any], str, str]] = {
     "too large": ({"bytes": 15 * 1024 * 1024 + 1}, "UPLOAD_SIZE_INVALID", "bytes"),
     "empty": ({"bytes": 0}, "UPLOAD_SIZE_INVALID", "bytes"),
     "a script": ({"contentType": "text/html"}, "CONTENT_TYPE_INVALID", "contentType"),
