@@ -11,6 +11,9 @@ from typing import Protocol
 
 from app.models import Channel
 
+# The most that one hand-over may take, all its steps together. A worker's lease on a message outlasts it.
+SEND_LIMIT_SECONDS = 40
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutgoingMessage:
@@ -65,6 +68,7 @@ class ChannelSettings:
     twilio_from: str | None = None
     twilio_whatsapp_from: str | None = None
     twilio_base_url: str | None = None
+    twilio_status_callback_url: str | None = None
     smtp_host: str | None = None
     smtp_port: int = 587
     smtp_username: str | None = None

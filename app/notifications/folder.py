@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class FolderSender:
         folder = self._folder / message.channel.value.lower()
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{message.id}.json"
-        unfinished = folder / f".{message.id}.{os.getpid()}"
-        unfinished.write_text(json.dumps(asdict(message), ensure_ascii=False, indent=2))
+        unfinished = folder / f".{message.id}.{os.getpid()}.{threading.get_ident()}"
+        unfinished.write_text(json.dumps(asdict(message), ensure_ascii=False, indent=2), encoding="utf-8")
         unfinished.replace(path)
         return path
