@@ -66,7 +66,9 @@ def mailbox() -> Iterator[Mailbox]:
     server.stop()
 
 
-async def send(port: int, *, address: str = "ana@example.org", subject: str | None = "Zustellung für Ana") -> SendReceipt:
+async def send(
+    port: int, *, address: str = "ana@example.org", subject: str | None = "Zustellung für Ana"
+) -> SendReceipt:
     settings = ChannelSettings(
         folder=Path("/nonexistent"),
         smtp_host="127.0.0.1",
