@@ -6,7 +6,7 @@ which is not there is refused, never sent with a hole in it.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -117,7 +117,9 @@ def headline(state: str, locale: str, values: Values) -> str:
     sentences: dict[str, str] = _texts(language_of(locale))["headlines"]
     if state not in sentences:
         raise Refusal("UNKNOWN_STATE", f"There is no headline for {state!r}. Known are {', '.join(sentences)}.")
-    return _line(sentences[state], _words(values, locale))
+    # A shipment that stays failed waits for another attempt: one without would be on its way back.
+    waits = values.next_step is NextStep.UNKNOWN
+    return _line(sentences[state], _words(replace(values, next_step=NextStep.RETRY) if waits else values, locale))
 
 
 def has_headline(state: str) -> bool:

@@ -122,9 +122,11 @@ def test_a_failed_attempt_says_why_and_what_happens_next() -> None:
     returned = render("delivery_failed", Channel.IN_APP, "en", replace(VALUES, next_step=NextStep.RETURN)).text
     assert returned.endswith("It goes back to the sender.")
     unknown = render("delivery_failed", Channel.IN_APP, "en", BARE).text
-    assert unknown == (
-        "We could not deliver order 4711: something got in the way. Your tracking page shows what happens next."
-    )
+    assert unknown == ("We could not deliver order 4711: something got in the way. We will tell you what happens next.")
+
+
+def test_the_headline_of_a_failed_attempt_promises_another_as_a_shipment_without_one_is_returning() -> None:
+    assert headline("ATTEMPT_FAILED", "en", BARE) == "We could not deliver your order. We will try again."
 
 
 @pytest.mark.parametrize(
