@@ -1,4 +1,4 @@
-"""The GraphQL endpoint: POST, GET for queries, WebSocket (graphql-transport-ws), SSE (graphql-sse, distinct connections).
+"""The GraphQL endpoint: POST, GET for queries, WebSocket (graphql-transport-ws), SSE (distinct connections).
 
 Speaks GraphQL over HTTP with both media types, says who calls, bounds a request's size. Knows no noun of the schema.
 """
