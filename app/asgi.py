@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app.core import logging
+from app.core import clock, logging
 from app.core.blobs import BlobStore
-from app.core.database import Database
+from app.core.database import Database, Session
 from app.core.settings import Settings, settings
 from app.jobs.queue import Doorbell, QueueName
+from app.orchestration.feedback import operations as feedback
+from app.orchestration.policies import operations as policies
 from app.resolvers.live import LiveEvents
 from app.resolvers.schema import schema
 from app.schema.context import Context
@@ -70,6 +72,7 @@ def create_application(current: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
+        await database.run(ensure_defaults)
         await live.start()
         try:
             yield
@@ -102,6 +105,13 @@ def create_application(current: Settings) -> Starlette:
     )
     application.state.context = new_context
     return application
+
+
+async def ensure_defaults(session: Session) -> None:
+    """What every deployment has from its first start: the standard policy and the standard questionnaire."""
+    now = clock.now()
+    await policies.ensure_defaults(session, now)
+    await feedback.ensure_defaults(session, now=now)
 
 
 def application() -> Starlette:

@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from app.core import clock
+from app.core.database import Session
 from app.jobs.workshop import Workshop
 from app.models import Message
 from app.notifications.channels import OutgoingMessage, PermanentFailure, TemporaryFailure
@@ -32,21 +34,24 @@ async def send_batch(workshop: Workshop) -> int:
     async with workshop.database.transaction() as session:
         messages = await operations.claim_due(session, now=clock.now(), wall=clock.wall_now(), lease=LEASE, limit=BATCH)
     outcomes = await asyncio.gather(*(_send(workshop, message) for message in messages))
-    async with workshop.database.transaction() as session:
-        for message, outcome in zip(messages, outcomes, strict=True):
-            if outcome.provider_id is not None:
-                await operations.record_sent(session, message, provider_id=outcome.provider_id, now=clock.now())
-                continue
-            await operations.record_failure(
-                session,
-                message,
-                code=outcome.code,
-                text=outcome.text,
-                may_retry=outcome.may_retry,
-                now=clock.now(),
-                wall=clock.wall_now(),
-            )
+    await workshop.database.run(partial(_record, outcomes=list(zip(messages, outcomes, strict=True))))
     return len(messages)
+
+
+async def _record(session: Session, *, outcomes: list[tuple[Message, Outcome]]) -> None:
+    for message, outcome in outcomes:
+        if outcome.provider_id is not None:
+            await operations.record_sent(session, message, provider_id=outcome.provider_id, now=clock.now())
+            continue
+        await operations.record_failure(
+            session,
+            message,
+            code=outcome.code,
+            text=outcome.text,
+            may_retry=outcome.may_retry,
+            now=clock.now(),
+            wall=clock.wall_now(),
+        )
 
 
 async def _send(workshop: Workshop, message: Message) -> Outcome:

@@ -10,7 +10,7 @@ from app.jobs.queue import Doorbell
 from app.models import Channel
 from app.notifications.channels import ChannelSettings, Sender
 from app.notifications.senders import channels_from
-from app.orchestration.messages.reader import Sender as TextSender
+from app.orchestration.messages.wording import Sender as TextSender
 
 
 @dataclass(frozen=True, kw_only=True)

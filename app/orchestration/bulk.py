@@ -29,7 +29,9 @@ async def upsert(
     results: list[RowResult[Stored]] = [RowResult(index=index) for index in range(count)]
     column = getattr(table, key)
     wanted = sorted({row[key] for row in values.values()})
-    found = await session.scalars(select(table).where(column.in_(wanted)).order_by(column).with_for_update())
+    found = await session.scalars(
+        select(table).where(column.in_(wanted)).order_by(column).with_for_update(key_share=True)
+    )
     stored = {getattr(row, key): row for row in found}
     for index, row in values.items():
         existing = stored.get(row[key])

@@ -17,7 +17,8 @@ from app.orchestration.accounts.queries import customer_of_token
 from app.orchestration.feedback import operations as feedback
 from app.orchestration.feedback import queries as feedback_queries
 from app.orchestration.feedback.policies import Answer
-from app.orchestration.messages import reader as messages
+from app.orchestration.messages.policies import next_step
+from app.orchestration.messages.wording import Facts, Sender, span, values
 from app.orchestration.tracking import operations, queries
 from app.orchestration.tracking.operations import Preferences
 from app.orchestration.tracking.queries import TrackingView
@@ -109,19 +110,26 @@ class TrackingSubscriptions:
 
     @subscription(callers=EVERYONE)
     async def tracking_changed(self, info: Info, token: str) -> AsyncIterator[TrackingType]:
-        """The page now, and again after everything that happens to its order."""
-        customer = await _customer(info.context, token)
-        if customer is None or info.context.live is None:
+        """The page now, and again whenever something on it has changed."""
+        context = info.context
+        customer = await _customer(context, token)
+        if customer is None:
             return
-        if (page := await _page(info.context, customer)) is not None:
-            yield page
+        assert context.live is not None, "a process that serves subscriptions follows the log"
+        shown = await _view(context, customer)
+        if shown is not None:
+            yield _shown(context, shown)
 
         def concerns(event: Event) -> bool:
-            return event.order_id == customer.order_id
+            """The order's own events, and those of its route: each stop before it that is done brings it nearer."""
+            is_on_route = event.route_id is not None and shown is not None and event.route_id == shown.route_id
+            return event.order_id == customer.order_id or is_on_route
 
-        async for _ in info.context.live.subscribe(concerns):
-            if (page := await _page(info.context, customer)) is not None:
-                yield page
+        async for _ in context.live.subscribe(concerns):
+            before, shown = shown, await _view(context, customer)
+            # What the visibility rules hide must not be told by the beat of the answers either.
+            if shown is not None and (before is None or shown.marks != before.marks):
+                yield _shown(context, shown)
 
 
 async def _customer(context: Context, token: str) -> Principal | None:
@@ -140,41 +148,57 @@ def _unknown(payload: type[Payload]) -> Payload:
 
 
 async def _page(context: Context, customer: Principal) -> TrackingType | None:
+    view = await _view(context, customer)
+    return None if view is None else _shown(context, view)
+
+
+async def _view(context: Context, customer: Principal) -> TrackingView | None:
     async with context.database.reading() as session:
-        view = await queries.view(session, order_id=_order_id(customer), now=context.now())
-    if view is None:
-        return None
-    locale = view.order.locale
+        return await queries.view(session, order_id=_order_id(customer), now=context.now())
+
+
+def _shown(context: Context, view: TrackingView) -> TrackingType:
     return TrackingType(
         view=view,
         reference=view.order.reference,
         state=view.order.state,
         headline=_headline(context, view),
-        timeline=[
-            TrackingEventType(
-                at=event.at,
-                title=templates.timeline_title(event.type, locale),
-                detail=templates.reason_in_words(event.data["reason"], locale) if event.data.get("reason") else None,
-            )
-            for event in view.events
-        ],
+        timeline=[_line(event, view.order.locale) for event in view.events],
+    )
+
+
+def _line(event: Event, locale: str) -> TrackingEventType:
+    reason = event.data.get("reason")
+    return TrackingEventType(
+        at=event.at,
+        title=templates.timeline_title(event.type, locale),
+        detail=None if reason is None else templates.reason_in_words(reason, locale),
     )
 
 
 def _headline(context: Context, view: TrackingView) -> str:
     """The shipment's state speaks while the order is under way, the order's before and after."""
     state: str = view.order.state
-    shipment = view.shipment
+    shipment, settings = view.shipment, context.settings
     if view.order.state in (OrderState.ALLOCATED, OrderState.IN_FULFILMENT):
         says_more = shipment is not None and templates.has_headline(shipment.state)
         state = shipment.state if shipment is not None and says_more else OrderState.ALLOCATED
-    settings = context.settings
-    sender = messages.Sender(
+    sender = Sender(
         public_url=settings.public_url,
         secret=settings.secret_key.get_secret_value(),
         zone=ZoneInfo(settings.time_zone),
     )
-    data = {}
-    if shipment is not None and shipment.eta_earliest is not None and shipment.eta_latest is not None:
-        data = {"etaEarliest": shipment.eta_earliest.isoformat(), "etaLatest": shipment.eta_latest.isoformat()}
-    return templates.headline(state, view.order.locale, messages.values(view.order, data, sender=sender))
+    words = values(view.order, _facts(view), sender=sender, zone=view.zone or sender.zone)
+    return templates.headline(state, view.order.locale, words)
+
+
+def _facts(view: TrackingView) -> Facts:
+    """What the headline may say: no more than the page shows."""
+    shipment = view.shipment
+    reasons = [event.data["reason"] for event in view.events if event.data.get("reason")]
+    return Facts(
+        eta=None if shipment is None else span(shipment.eta_earliest, shipment.eta_latest),
+        reason=reasons[-1] if reasons else None,
+        stops_before=view.stops_before,
+        next_step=next_step(None if shipment is None else shipment.state),
+    )

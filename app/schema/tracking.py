@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from app.models import Channel, Message, OrderState
+from app.orchestration.feedback.policies import ANSWERABLE
 from app.orchestration.tracking.queries import TrackingView
 from app.schema.errors import UserErrorType
 from app.schema.feedback import FeedbackFormType
@@ -162,17 +163,14 @@ class TrackingType:
     @strawberry.field
     def feedback_form(self) -> FeedbackFormType | None:
         """The questionnaire, once the order has ended."""
-        if self.view.questionnaire is None or self.state not in ENDED:
+        if self.view.questionnaire is None or self.state not in ANSWERABLE:
             return None
         return FeedbackFormType.of(self.view.questionnaire, locale=self.view.order.locale, feedback=self.view.feedback)
 
 
-ENDED = (OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED, OrderState.FAILED)
-
-
 @strawberry.input
 class QuietHoursInput:
-    """Local times of day such as 21:30."""
+    """Local times of day such as 21:30; equal ends mean none."""
 
     start: str
     end: str

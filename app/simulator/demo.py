@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import threading
-import time as machine
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ def parcel_day(folder: Path, *, speed: float) -> Scenario:
 
 def run(scenario: Scenario, *, data: Path, json_file: Path | None, leave: bool, seed: int, console: Console) -> None:
     """Runs the whole demo; `leave` ends it after the report."""
-    started = machine.monotonic()
+    started = clock.stopwatch()
     password = secrets.token_urlsafe(12)
     _clear(data)
     console.print("Starting PostgreSQL, Valkey, the web process and the workers ...")
@@ -86,10 +85,10 @@ def run(scenario: Scenario, *, data: Path, json_file: Path | None, leave: bool, 
         ) as running,
         _watched(running, console),
     ):
-        access = asyncio.run(_first_accounts(running, password=password))
+        access = asyncio.run(first_accounts(running, password=password))
 
         def say(text: str) -> None:
-            console.print(f"[dim]{machine.monotonic() - started:5.0f} s[/dim]  {text}")
+            console.print(f"[dim]{clock.stopwatch() - started:5.0f} s[/dim]  {text}")
 
         day = Day(
             scenario.city,
@@ -98,17 +97,17 @@ def run(scenario: Scenario, *, data: Path, json_file: Path | None, leave: bool, 
             pace=scenario.pace,
             seed=seed,
             say=say,
-            enrol=lambda: _enrol(running, scenario.city, password=password),
+            enrol=lambda: enrol(running, scenario.city, password=password),
         )
         report = asyncio.run(day.run())
-        summary = summarise(report, seconds=machine.monotonic() - started)
+        summary = summarise(report, seconds=clock.stopwatch() - started)
         show(report, summary, console)
         if json_file is not None:
             json_file.write_text(json.dumps(summary, indent=2) + "\n")
         if not leave:
             _invite(running, scenario.city, access, day, password, console)
             while True:
-                machine.sleep(WATCH_SECONDS)
+                threading.Event().wait(WATCH_SECONDS)
 
 
 def _clear(data: Path) -> None:
@@ -144,7 +143,7 @@ def _database(running: Platform) -> Iterator[Database]:
     yield Database(running.environment["DATABASE_URL"], pool_size=2)
 
 
-async def _first_accounts(running: Platform, *, password: str) -> Access:
+async def first_accounts(running: Platform, *, password: str) -> Access:
     """What `doorstep user`, `doorstep key` and `doorstep token` would make by hand."""
     secret = running.environment["DOORSTEP_SECRET_KEY"]
     with _database(running) as database:
@@ -172,7 +171,7 @@ async def _first_accounts(running: Platform, *, password: str) -> Access:
     )
 
 
-async def _enrol(running: Platform, built: City, *, password: str) -> None:
+async def enrol(running: Platform, built: City, *, password: str) -> None:
     """Gives every driver and every 3PL carrier a user, once they are there."""
     with _database(running) as database:
         async with database.transaction() as session:

@@ -38,6 +38,21 @@ def test_only_the_database_module_commits() -> None:
     assert found == []
 
 
+def test_locked_rows_can_still_be_referenced() -> None:
+    """FOR UPDATE would make each new row that points at a locked one wait for it, and two of them deadlock."""
+    found = [
+        f"{name(path)}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and (
+            (ast.unparse(node.func).endswith("with_for_update") and "key_share=True" not in ast.unparse(node))
+            or any(word.arg == "with_for_update" and ast.unparse(word.value) == "True" for word in node.keywords)
+        )
+    ]
+    assert found == []
+
+
 def test_only_the_clock_module_reads_a_clock() -> None:
     found = [
         f"{name(path)}:{line} {dotted}"

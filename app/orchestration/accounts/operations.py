@@ -60,7 +60,7 @@ async def create_key(
 
 async def revoke_key(session: AsyncSession, *, key_id: uuid.UUID, wall_now: datetime) -> None:
     """Ends a key at once."""
-    row = await session.get(ApiKey, key_id, with_for_update=True)
+    row = await session.get(ApiKey, key_id, with_for_update={"key_share": True})
     if row is None:
         raise NotFound("API key", key_id)
     row.revoked_at = row.revoked_at or wall_now
@@ -112,7 +112,9 @@ async def refresh(session: AsyncSession, *, token: str, secret: str, wall_now: d
     (RFC 9700, section 4.14.2: the server cannot know which of the two holders is the thief.)
     """
     row = await session.scalar(
-        select(RefreshToken).where(col(RefreshToken.token_hash) == tokens.hash_token(token)).with_for_update()
+        select(RefreshToken)
+        .where(col(RefreshToken.token_hash) == tokens.hash_token(token))
+        .with_for_update(key_share=True)
     )
     if row is None or row.revoked_at is not None or wall_now >= row.expires_at:
         raise Refusal(

@@ -70,7 +70,7 @@ async def adopt(
         select(Order)
         .where(col(Order.id).in_([verdict.demand.order.id for verdict in verdicts]))
         .order_by(col(Order.reference))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     locked = {order.id: order for order in found}

@@ -107,7 +107,7 @@ async def _locked(session: AsyncSession, *, carrier: Carrier, days: Sequence[dat
         select(CarrierCapacity)
         .where(col(CarrierCapacity.carrier_id) == carrier.id, col(CarrierCapacity.date).in_(wanted))
         .order_by(col(CarrierCapacity.date))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return {row.date: row for row in found}

@@ -39,7 +39,7 @@ async def read_next(session: AsyncSession, *, reader: str, limit: int) -> list[E
     """
     await session.execute(insert(EventReader).values(name=reader).on_conflict_do_nothing())
     row = await session.scalar(
-        select(EventReader).where(col(EventReader.name) == reader).with_for_update(skip_locked=True)
+        select(EventReader).where(col(EventReader.name) == reader).with_for_update(key_share=True, skip_locked=True)
     )
     if row is None:
         return []

@@ -87,7 +87,7 @@ async def settle(session: AsyncSession, *, kind: str, subject_id: uuid.UUID, res
             col(ExceptionCase.subject_id) == subject_id,
             col(ExceptionCase.state) == ExceptionState.OPEN,
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if case is not None:
         _close(session, case, ExceptionEvent.RESOLVE, resolution=resolution, actor=SYSTEM, now=now)
@@ -97,7 +97,9 @@ async def resolve(
     session: AsyncSession, *, case_id: uuid.UUID, accept: bool, note: str | None, actor: Principal, now: datetime
 ) -> ExceptionCase:
     """A person resolves a case, or (accept false) dismisses it. Refuses what is closed already."""
-    case = await session.scalar(select(ExceptionCase).where(col(ExceptionCase.id) == case_id).with_for_update())
+    case = await session.scalar(
+        select(ExceptionCase).where(col(ExceptionCase.id) == case_id).with_for_update(key_share=True)
+    )
     if case is None:
         raise NotFound("exception", case_id, field="exceptionId")
     event = ExceptionEvent.RESOLVE if accept else ExceptionEvent.DISMISS

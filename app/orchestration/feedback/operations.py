@@ -13,11 +13,9 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
-from app.models import Feedback, Order, OrderState, Questionnaire, Route, Shipment, Stop, StopShipment
+from app.models import Feedback, Order, Questionnaire, Route, Shipment, Stop, StopShipment
 from app.orchestration.events import log
 from app.orchestration.feedback import policies, queries
-
-ANSWERABLE = (OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED, OrderState.FAILED)
 
 
 async def ensure_defaults(session: AsyncSession, *, now: datetime) -> None:
@@ -40,10 +38,10 @@ async def submit(
     session: AsyncSession, *, actor: Principal, now: datetime, order_id: uuid.UUID, answers: Sequence[policies.Answer]
 ) -> Feedback:
     """Stores the answers with their score; refuses a second time, and before the order has ended."""
-    order = await session.get(Order, order_id, with_for_update=True)
+    order = await session.get(Order, order_id, with_for_update={"key_share": True})
     if order is None:
         raise NotFound("order", order_id)
-    if order.state not in ANSWERABLE:
+    if order.state not in policies.ANSWERABLE:
         raise Conflict("NOT_DELIVERED_YET", f"Order {order.reference} is {order.state}; rate it once it has ended.")
     if await session.scalar(select(col(Feedback.id)).where(col(Feedback.order_id) == order_id)) is not None:
         raise Conflict("FEEDBACK_ALREADY_SUBMITTED", f"Order {order.reference} was rated already. Thank you.")
@@ -77,7 +75,7 @@ async def submit(
 
 
 async def _who_delivered(session: AsyncSession, order_id: uuid.UUID) -> tuple[uuid.UUID | None, uuid.UUID | None]:
-    """The carrier of the order's last shipment, and the driver of its last stop."""
+    """The carrier and the driver who were at the door last; the newest shipment's carrier where nobody was."""
     row = (
         await session.execute(
             select(col(Shipment.carrier_id), col(Route.driver_id))
@@ -85,7 +83,7 @@ async def _who_delivered(session: AsyncSession, order_id: uuid.UUID) -> tuple[uu
             .join(Stop, col(Stop.id) == col(StopShipment.stop_id), isouter=True)
             .join(Route, col(Route.id) == col(Stop.route_id), isouter=True)
             .where(col(Shipment.order_id) == order_id)
-            .order_by(col(Stop.departed_at).desc().nulls_last(), col(Shipment.id).desc())
+            .order_by(col(Stop.arrived_at).desc().nulls_last(), col(Shipment.id).desc())
             .limit(1)
         )
     ).first()

@@ -1,14 +1,17 @@
 """What a questionnaire asks, which answers fit it, and what they come to. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
 from app.core.errors import Refusal
+from app.models import OrderState
 from app.models.base import Json
 
 LONGEST_TEXT = 2_000
+# The states in which an order can be rated.
+ANSWERABLE = (OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED, OrderState.FAILED)
 
 
 class QuestionKind(StrEnum):
@@ -18,6 +21,16 @@ class QuestionKind(StrEnum):
     SCALE = "SCALE"
     CHOICE = "CHOICE"
     TEXT = "TEXT"
+
+
+# What an answer to each kind holds, and nothing else; the lowest score of those that take one.
+TAKES = {
+    QuestionKind.NPS: "score",
+    QuestionKind.SCALE: "score",
+    QuestionKind.CHOICE: "choice",
+    QuestionKind.TEXT: "text",
+}
+LOWEST = {QuestionKind.NPS: 0, QuestionKind.SCALE: 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,44 +123,68 @@ def checked(questions: Sequence[Json], answers: Sequence[Answer]) -> None:
 
 def _check(question: Json, answer: Answer, field: str) -> None:
     kind = QuestionKind(question["kind"])
-    if kind in (QuestionKind.NPS, QuestionKind.SCALE):
-        lowest = _lowest(kind)
-        if answer.score is None or not lowest <= answer.score <= question["scale"]:
+    takes = TAKES[kind]
+    for other in ("score", "choice", "text"):
+        if other != takes and getattr(answer, other) is not None:
             raise Refusal(
-                "SCORE_OUT_OF_RANGE",
-                f"Question {question['id']!r} takes a score from {lowest} to {question['scale']}, not {answer.score}.",
-                field=f"{field}.score",
+                "WRONG_KIND_OF_ANSWER",
+                f"Question {answer.question_id!r} takes a {takes}, not a {other}. Leave the {other} out.",
+                field=f"{field}.{other}",
             )
-    elif kind is QuestionKind.CHOICE and answer.choice not in question["options"]:
+    FITS[kind](question, answer, f"{field}.{takes}")
+
+
+def _fits_scale(question: Json, answer: Answer, field: str) -> None:
+    lowest, highest = LOWEST[QuestionKind(question["kind"])], question["scale"]
+    if answer.score is None or not lowest <= answer.score <= highest:
+        given = "none" if answer.score is None else answer.score
+        raise Refusal(
+            "SCORE_OUT_OF_RANGE",
+            f"Question {answer.question_id!r} takes a score from {lowest} to {highest}, not {given}.",
+            field=field,
+        )
+
+
+def _fits_options(question: Json, answer: Answer, field: str) -> None:
+    if answer.choice not in question["options"]:
+        given = "none" if answer.choice is None else repr(answer.choice)
         raise Refusal(
             "CHOICE_UNKNOWN",
-            f"Question {question['id']!r} takes one of {', '.join(question['options'])}, not {answer.choice!r}.",
-            field=f"{field}.choice",
+            f"Question {answer.question_id!r} takes one of {', '.join(question['options'])}, not {given}.",
+            field=field,
         )
-    elif kind is QuestionKind.TEXT and (not answer.text or len(answer.text) > LONGEST_TEXT):
+
+
+def _fits_text(question: Json, answer: Answer, field: str) -> None:
+    length = len((answer.text or "").strip())
+    if not 1 <= length <= LONGEST_TEXT:
         raise Refusal(
             "TEXT_INVALID",
-            f"Question {question['id']!r} takes a text of 1 to {LONGEST_TEXT} characters.",
-            field=f"{field}.text",
+            f"Question {answer.question_id!r} takes a text of 1 to {LONGEST_TEXT} characters, not {length}.",
+            field=field,
         )
 
 
-def _lowest(kind: QuestionKind) -> int:
-    return 0 if kind is QuestionKind.NPS else 1
+FITS: Mapping[QuestionKind, Callable[[Json, Answer, str], None]] = {
+    QuestionKind.NPS: _fits_scale,
+    QuestionKind.SCALE: _fits_scale,
+    QuestionKind.CHOICE: _fits_options,
+    QuestionKind.TEXT: _fits_text,
+}
 
 
 def score(questions: Sequence[Json], answers: Sequence[Answer]) -> float | None:
     """The mean of the scored answers, each brought to 0 to 1; None where nothing was scored."""
     known = {question["id"]: question for question in questions}
-    shares = []
-    for answer in answers:
-        if answer.score is not None:
-            question = known[answer.question_id]
-            lowest = _lowest(QuestionKind(question["kind"]))
-            shares.append((answer.score - lowest) / (question["scale"] - lowest))
+    shares = [_share(known[answer.question_id], answer.score) for answer in answers if answer.score is not None]
     return fmean(shares) if shares else None
+
+
+def _share(question: Json, given: int) -> float:
+    lowest = LOWEST[QuestionKind(question["kind"])]
+    return float((given - lowest) / (question["scale"] - lowest))
 
 
 def comment(answers: Sequence[Answer]) -> str | None:
     """The first free text."""
-    return next((answer.text for answer in answers if answer.text), None)
+    return next((answer.text.strip() for answer in answers if answer.text is not None), None)

@@ -8,10 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.auth.principals import Principal
+from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Feedback, Order, Questionnaire
 from app.orchestration.feedback import policies
 from app.orchestration.orders.queries import visible
+
+SEE_ALL = STAFF | {PrincipalKind.SYSTEM}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +43,16 @@ async def by_order_ids(session: AsyncSession, viewer: Principal, ids: Sequence[u
 async def ratings_of_carriers(
     session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, Rating]:
-    """How customers rate carriers. A carrier sees its own."""
-    own = [key for key in ids if viewer.carrier_id in (None, key)]
+    """How customers rate carriers. Staff see them all, a carrier sees its own."""
+    own = [key for key in ids if viewer.kind in SEE_ALL or key == viewer.carrier_id]
     return await _ratings(session, Feedback.carrier_id, own)
 
 
 async def ratings_of_drivers(
     session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, Rating]:
-    """How customers rate drivers. A driver sees its own."""
-    own = [key for key in ids if viewer.driver_id in (None, key)]
+    """How customers rate drivers. Staff see them all, a driver sees its own."""
+    own = [key for key in ids if viewer.kind in SEE_ALL or key == viewer.driver_id]
     return await _ratings(session, Feedback.driver_id, own)
 
 

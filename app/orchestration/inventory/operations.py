@@ -111,7 +111,7 @@ async def lock_levels(
         select(InventoryLevel)
         .where(tuple_(col(InventoryLevel.node_id), col(InventoryLevel.sku)).in_(wanted))
         .order_by(col(InventoryLevel.node_id), col(InventoryLevel.sku))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return {(level.node_id, level.sku): level for level in found}

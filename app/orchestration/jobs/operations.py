@@ -36,7 +36,7 @@ async def ensure_queued(session: AsyncSession, *, kind: JobKind, actor: Principa
         select(Job)
         .where(col(Job.kind) == kind, col(Job.state) == JobState.QUEUED, col(Job.arguments) == {})
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     )
     return waiting or await create(session, kind=kind, arguments={}, actor=actor, now=now)
 
@@ -57,7 +57,7 @@ async def claim(
                 (col(Job.state) == JobState.RUNNING) & (col(Job.leased_until) < wall),
             ),
         )
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
         .execution_options(populate_existing=True)
     )
     if job is None:
@@ -124,7 +124,7 @@ async def _running(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
     found: Job | None = await session.scalar(
         select(Job)
         .where(col(Job.id) == job_id, col(Job.state) == JobState.RUNNING)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return found

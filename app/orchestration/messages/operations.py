@@ -29,7 +29,7 @@ async def claim_due(
         )
         .order_by(col(Message.not_before), col(Message.id))
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     )
     messages = list(await session.scalars(statement))
     for message in messages:
@@ -38,35 +38,45 @@ async def claim_due(
     return messages
 
 
-async def _locked(session: AsyncSession, message: Message) -> Message:
-    statement = select(Message).where(col(Message.id) == message.id).with_for_update()
-    return (await session.scalars(statement)).one()
-
-
 async def record_sent(session: AsyncSession, message: Message, *, provider_id: str, now: datetime) -> None:
-    """The provider took it."""
+    """The provider took it. Counts whoever holds the lease by now: it has been sent."""
     row = await _locked(session, message)
-    if row.state is not MessageState.QUEUED:
+    if row is None:
         return
     row.state = policies.next_state(row.state, "send")
     row.provider_id, row.sent_at, row.leased_until = provider_id, now, None
+    row.error_code = row.error_message = None
     _append(session, row, "message.sent", f"{row.kind} sent by {row.channel}", now)
 
 
 async def record_failure(
     session: AsyncSession, message: Message, *, code: str, text: str, may_retry: bool, now: datetime, wall: datetime
 ) -> None:
-    """The provider did not take it: another try later, or FAILED for good."""
+    """The provider did not take it: another try later, or FAILED for good.
+
+    Says nothing where the lease ran out and another sender is trying already: that one's answer counts.
+    """
     row = await _locked(session, message)
-    if row.state is not MessageState.QUEUED:
+    if row is None or row.attempts != message.attempts:
         return
     row.error_code, row.error_message = code, text
     wait = policies.retry_after(row.attempts) if may_retry else None
     if wait is not None:
         row.leased_until = wall + wait
         return
-    row.state = policies.next_state(row.state, "fail")
+    row.state, row.leased_until = policies.next_state(row.state, "fail"), None
     _append(session, row, "message.failed", f"{row.kind} by {row.channel} failed: {text}", now)
+
+
+async def _locked(session: AsyncSession, message: Message) -> Message | None:
+    """The message as it is now, where nobody has recorded what became of it."""
+    found: Message | None = await session.scalar(
+        select(Message)
+        .where(col(Message.id) == message.id, col(Message.state) == MessageState.QUEUED)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return found
 
 
 def _append(session: AsyncSession, message: Message, type: str, summary: str, now: datetime) -> None:

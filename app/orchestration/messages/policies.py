@@ -1,20 +1,25 @@
-"""Which event becomes which message, and what state a message may take next. Pure."""
+"""Which event becomes which message, what it says of what follows, and what state a message may take next. Pure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.core.errors import Conflict
-from app.models import MessageState
+from app.models import MessageState, ShipmentState
+from app.models.base import Json
+from app.notifications.templates import NextStep
 
-# The event's type, and the kinds of message it makes (app/notifications/templates.py knows their texts).
+# The event's type, and the kinds of message it makes (app/notifications/templates.py knows their texts). The order is
+# rated, not its shipments: the questionnaire is asked for once, when the order has ended.
 KINDS_OF_EVENT = {
     "order.received": ("order_received",),
     "order.allocated": ("order_scheduled",),
     "order.cancelled": ("cancelled",),
+    "order.completed": ("feedback_request",),
+    "order.partially_completed": ("feedback_request",),
     "shipment.out_for_delivery": ("out_for_delivery",),
     "shipment.approaching": ("approaching",),
-    "shipment.delayed": ("delay_expected",),
-    "shipment.delivered": ("delivered", "feedback_request"),
-    "shipment.partially_delivered": ("partially_delivered", "feedback_request"),
+    "shipment.eta_changed": ("delay_expected",),
+    "shipment.delivered": ("delivered",),
+    "shipment.partially_delivered": ("partially_delivered",),
     "shipment.attempt_failed": ("delivery_failed",),
     "shipment.returning": ("returning",),
 }
@@ -29,6 +34,13 @@ NEXT = {
     (MessageState.DELIVERED, "read"): MessageState.READ,
 }
 
+# What follows a failed attempt, by where the goods are afterwards.
+NEXT_STEPS = {
+    ShipmentState.ATTEMPT_FAILED: NextStep.RETRY,
+    ShipmentState.RETURNING: NextStep.RETURN,
+    ShipmentState.RETURNED: NextStep.RETURN,
+}
+
 # Waits between attempts: a provider's short outage is bridged, and a long one ends in FAILED and an event.
 RETRY_AFTER = (
     timedelta(seconds=5),
@@ -37,6 +49,28 @@ RETRY_AFTER = (
     timedelta(minutes=10),
     timedelta(hours=1),
 )
+
+
+def kinds_of(event_type: str, data: Json) -> tuple[str, ...]:
+    """The kinds of message that an event makes. A new time is news only where it breaks the promise."""
+    if event_type == "shipment.eta_changed" and not breaks_promise(data):
+        return ()
+    return KINDS_OF_EVENT.get(event_type, ())
+
+
+def breaks_promise(data: Json) -> bool:
+    """Whether a changed time of arrival falls behind the window, and the one told before did not."""
+    end, eta, before = data.get("window", {}).get("end"), data.get("eta"), data.get("before")
+    if end is None or eta is None:
+        return False
+    closes = datetime.fromisoformat(end)
+    was_late = before is not None and datetime.fromisoformat(before) > closes
+    return datetime.fromisoformat(eta) > closes and not was_late
+
+
+def next_step(state: ShipmentState | None) -> NextStep:
+    """What follows a failed attempt at a shipment that is in this state now."""
+    return NextStep.UNKNOWN if state is None else NEXT_STEPS.get(state, NextStep.UNKNOWN)
 
 
 def next_state(state: MessageState, event: str) -> MessageState:

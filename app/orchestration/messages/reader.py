@@ -11,44 +11,38 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.auth.tokens import tracking_token
 from app.core.ids import new_id
-from app.models import Channel, Event, Message, MessageState, Order
+from app.models import Channel, Event, Message, MessageState, Order, Shipment
 from app.models.base import Json
 from app.notifications import templates, timing
-from app.orchestration.messages.policies import KINDS_OF_EVENT
+from app.notifications.consent import channels_for
+from app.orchestration.messages.policies import KINDS_OF_EVENT, kinds_of
+from app.orchestration.messages.wording import Facts, Sender, facts_of_event, values, zones_of_orders
 from app.orchestration.policies import queries as rules
-from app.orchestration.policies.documents import PolicyDocument
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sender:
-    """What the texts of one deployment have in common."""
+class Occasion:
+    """An event that a recipient may be told of, with the rows it speaks of."""
 
-    public_url: str
-    secret: str
+    event: Event
+    order: Order
+    facts: Facts
     zone: ZoneInfo
-
-    def tracking_url(self, order_id: uuid.UUID) -> str:
-        """The customer's link."""
-        return f"{self.public_url.rstrip('/')}/track/{tracking_token(self.secret, order_id)}"
 
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime, *, sender: Sender) -> None:
     """Adds the messages of these events; the reader's cursor moves in the same transaction."""
-    spoken_of = [event for event in events if event.type in KINDS_OF_EVENT]
-    if not spoken_of:
+    occasions = await _occasions(session, [event for event in events if event.type in KINDS_OF_EVENT], sender)
+    if not occasions:
         return
-    orders = {
-        order.id: order
-        for order in await session.scalars(select(Order).where(col(Order.id).in_({e.order_id for e in spoken_of})))
-    }
     policy = await rules.current(session)
     rows = [
-        row
-        for event in spoken_of
-        if event.order_id in orders
-        for row in _rows(event, orders[event.order_id], policy, sender, now)
+        _row(occasion, kind, channel, address, sender, now)
+        for occasion in occasions
+        for kind in kinds_of(occasion.event.type, occasion.event.data)
+        if policy.sends(kind)
+        for channel, address in addresses(occasion.order)
     ]
     if rows:
         await session.execute(
@@ -58,35 +52,50 @@ async def read(session: AsyncSession, events: Sequence[Event], now: datetime, *,
         )
 
 
-def _rows(event: Event, order: Order, policy: PolicyDocument, sender: Sender, now: datetime) -> Iterator[Json]:
-    for kind in KINDS_OF_EVENT[event.type]:
-        if not policy.sends(kind):
-            continue
-        for channel, address in addresses(order):
-            yield _row(event, order, kind, channel, address, sender, now)
+async def _occasions(session: AsyncSession, events: Sequence[Event], sender: Sender) -> list[Occasion]:
+    ids = {event.order_id for event in events if event.order_id is not None}
+    if not ids:
+        return []
+    orders = {order.id: order for order in await session.scalars(select(Order).where(col(Order.id).in_(ids)))}
+    subjects = [event.subject_id for event in events if event.subject_kind == "shipment"]
+    found = await session.scalars(select(Shipment).where(col(Shipment.id).in_(subjects)))
+    shipments: dict[uuid.UUID, Shipment] = {shipment.id: shipment for shipment in found}
+    zones = await zones_of_orders(session, ids)
+    return [
+        Occasion(
+            event=event,
+            order=orders[event.order_id],
+            facts=facts_of_event(event.data, shipments.get(event.subject_id)),
+            zone=zones.get(event.order_id, sender.zone),
+        )
+        for event in events
+        if event.order_id in orders
+    ]
 
 
-def addresses(order: Order) -> list[tuple[Channel, str]]:
-    """Where the recipient wants to hear from us; the inbox of the tracking page where nothing was chosen."""
-    known = {
-        Channel.SMS: order.recipient_phone,
-        Channel.WHATSAPP: order.recipient_phone,
-        Channel.EMAIL: order.recipient_email,
-        Channel.IN_APP: order.reference,
-    }
+def addresses(order: Order) -> Iterator[tuple[Channel, str]]:
+    """Where the recipient wants to hear from us, and always the inbox of its page, which shows everything.
+
+    A channel without its address gives way to one that reaches; who chose none is left to read the page.
+    """
+    phone, email = order.recipient_phone, order.recipient_email
     chosen = [Channel(name) for name in order.channels] or [Channel.IN_APP]
-    # The inbox shows everything, whatever else was chosen.
-    wanted = dict.fromkeys([*chosen, Channel.IN_APP])
-    return [(channel, address) for channel in wanted if (address := known[channel])]
+    known = {Channel.SMS: phone, Channel.WHATSAPP: phone, Channel.EMAIL: email, Channel.IN_APP: order.reference}
+    for channel in dict.fromkeys([*channels_for(chosen, phone=phone, email=email), Channel.IN_APP]):
+        if address := known[channel]:
+            yield channel, address
 
 
-def _row(event: Event, order: Order, kind: str, channel: Channel, address: str, sender: Sender, now: datetime) -> Json:
-    rendered = templates.render(kind, channel, order.locale, values(order, event.data, sender=sender))
+def _row(occasion: Occasion, kind: str, channel: Channel, address: str, sender: Sender, now: datetime) -> Json:
+    order, zone = occasion.order, occasion.zone
+    said = values(order, occasion.facts, sender=sender, zone=zone)
+    rendered = templates.render(kind, channel, order.locale, said)
+    is_silent = channel is Channel.IN_APP  # nobody is woken by a page
     return {
         "id": new_id(),
         "created_at": now,
         "order_id": order.id,
-        "event_id": event.id,
+        "event_id": occasion.event.id,
         "kind": kind,
         "channel": channel,
         "address": address,
@@ -96,32 +105,8 @@ def _row(event: Event, order: Order, kind: str, channel: Channel, address: str, 
         "html": rendered.html,
         "state": MessageState.QUEUED,
         "attempts": 0,
-        "not_before": now
-        if channel is Channel.IN_APP
-        else timing.earliest_send_at(kind, now, sender.zone, _quiet(order)),
+        "not_before": now if is_silent else timing.earliest_send_at(kind, now, zone, _quiet(order)),
     }
-
-
-def values(order: Order, data: Json, *, sender: Sender) -> templates.Values:
-    """What a text about this order may speak of."""
-    return templates.Values(
-        name=order.recipient_name,
-        reference=order.reference,
-        url=sender.tracking_url(order.id),
-        zone=sender.zone,
-        window=_pair(order.promised_start, order.promised_end),
-        eta=_pair(_time(data.get("etaEarliest")), _time(data.get("etaLatest"))),
-        reason=data.get("reason"),
-        pin=order.pin,
-    )
-
-
-def _pair(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
-    return None if start is None or end is None else (start, end)
-
-
-def _time(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
 
 
 def _quiet(order: Order) -> timing.QuietHours | None:

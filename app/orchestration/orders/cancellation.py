@@ -69,7 +69,10 @@ async def _locked(
         raise Refusal("ORDER_NOT_NAMED", "Send reference or orderId, one of them.", field="reference")
     named = col(Order.reference) == reference if order_id is None else col(Order.id) == order_id
     order: Order | None = await session.scalar(
-        select(Order).where(named, visible(actor)).with_for_update().execution_options(populate_existing=True)
+        select(Order)
+        .where(named, visible(actor))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
     if order is None:
         field = "reference" if order_id is None else "orderId"
@@ -106,7 +109,7 @@ async def _release_allocations(session: AsyncSession, order: Order, *, now: date
             col(Allocation.id).not_in(shipped),
         )
         .order_by(col(Allocation.id))
-        .with_for_update(of=Allocation)
+        .with_for_update(of=Allocation, key_share=True)
     )
     for allocation, carrier in found.all():
         if allocation.state is AllocationState.COMMITTED:

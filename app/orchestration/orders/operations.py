@@ -165,7 +165,7 @@ async def _existing(session: AsyncSession, drafts: Sequence[OrderDraft]) -> dict
         select(Order)
         .where(col(Order.reference).in_({draft.reference for draft in drafts}))
         .order_by(col(Order.reference))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     orders = list(found)

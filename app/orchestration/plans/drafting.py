@@ -53,7 +53,9 @@ async def adopt(
 
     Refuses with PLAN_OUTDATED where a shipment changed since it was loaded.
     """
-    await session.scalar(select(FulfilmentNode).where(col(FulfilmentNode.id) == loaded.node.id).with_for_update())
+    await session.scalar(
+        select(FulfilmentNode).where(col(FulfilmentNode.id) == loaded.node.id).with_for_update(key_share=True)
+    )
     earlier = await of_job(session, job_id=job_id)
     if loaded.node.id in earlier:
         return earlier[loaded.node.id]
@@ -117,7 +119,7 @@ async def _supersede(session: AsyncSession, loaded: Loaded) -> None:
             col(Plan.date) == loaded.day,
             col(Plan.state) == PlanState.DRAFT,
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     for draft in list(drafts):
         draft.state = policies.next_state(draft, policies.PlanEvent.SUPERSEDE)

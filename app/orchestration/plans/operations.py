@@ -47,7 +47,7 @@ async def publish(
     plan = await session.scalar(
         select(Plan)
         .where(col(Plan.id) == plan_id, visible(actor))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     if plan is None:
@@ -80,13 +80,16 @@ async def _locked_shipments(session: AsyncSession, plan: Plan) -> defaultdict[uu
     )
     mine = select(col(Shipment.order_id)).where(col(Shipment.id).in_(on_plan))
     await session.execute(
-        select(col(Order.id)).where(col(Order.id).in_(mine)).order_by(col(Order.reference)).with_for_update()
+        select(col(Order.id))
+        .where(col(Order.id).in_(mine))
+        .order_by(col(Order.reference))
+        .with_for_update(key_share=True)
     )
     await session.execute(
         select(Shipment)
         .where(col(Shipment.id).in_(on_plan))
         .order_by(col(Shipment.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     found = await session.execute(

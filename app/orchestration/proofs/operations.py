@@ -78,7 +78,9 @@ async def _uploads(
     """The files of this driver that the proofs name; another driver's read as absent."""
     wanted = {proof.upload_id for proof in proofs if proof.upload_id is not None}
     found = await session.scalars(
-        select(Upload).where(col(Upload.id).in_(wanted), col(Upload.driver_id) == driver_id).with_for_update()
+        select(Upload)
+        .where(col(Upload.id).in_(wanted), col(Upload.driver_id) == driver_id)
+        .with_for_update(key_share=True)
     )
     return {upload.id: upload for upload in found}
 

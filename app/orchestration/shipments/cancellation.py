@@ -48,7 +48,7 @@ async def withdraw_tender(session: AsyncSession, shipment: Shipment, *, actor: P
     tender = await session.scalar(
         select(Tender)
         .where(col(Tender.shipment_id) == shipment.id, col(Tender.state).in_(tenders.OPEN))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     if tender is None:
@@ -78,7 +78,7 @@ async def _leave_route(session: AsyncSession, shipment: Shipment, *, actor: Prin
         .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
         .join(Route, col(Route.id) == col(Stop.route_id))
         .where(col(StopShipment.shipment_id) == shipment.id, col(Stop.state) == StopState.PENDING)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     for stop, route in found.all():
         others = await session.scalar(

@@ -171,13 +171,13 @@ async def lock(session: AsyncSession, shipment: Shipment) -> tuple[Order, Shipme
     order = await session.scalar(
         select(Order)
         .where(col(Order.id) == shipment.order_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     found = await session.scalar(
         select(Shipment)
         .where(col(Shipment.id) == shipment.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     assert order is not None, "a shipment has an order"

@@ -316,4 +316,4 @@ def _change(route: Route, stop: Stop, state: StopState) -> None:
 
 def locked(statement: Select[Found], *, of: Any = None) -> Select[Found]:
     """The rows locked until the transaction ends, and read afresh."""
-    return statement.with_for_update(of=of).execution_options(populate_existing=True)
+    return statement.with_for_update(of=of, key_share=True).execution_options(populate_existing=True)

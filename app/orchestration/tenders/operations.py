@@ -141,7 +141,10 @@ async def _locked(session: AsyncSession, *, tender_id: uuid.UUID, actor: Princip
         raise NotFound("tender", tender_id, field="tenderId")
     order, shipment = await shipments.lock(session, pair[1])
     tender = await session.scalar(
-        select(Tender).where(col(Tender.id) == tender_id).with_for_update().execution_options(populate_existing=True)
+        select(Tender)
+        .where(col(Tender.id) == tender_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
     assert tender is not None, "tenders are never deleted"
     return order, shipment, tender

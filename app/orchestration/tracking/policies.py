@@ -10,7 +10,6 @@ from app.models import ShipmentState
 from app.orchestration.policies.documents import TrackingVisibility
 
 ON_THE_WAY = (ShipmentState.OUT_FOR_DELIVERY,)
-ETA_CONFIDENCE = 0.8
 # Events that a customer's timeline shows.
 SHOWN_EVENTS = frozenset(
     {

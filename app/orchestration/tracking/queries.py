@@ -1,9 +1,10 @@
 """One order as its customer sees it, read in one go."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,11 +30,12 @@ from app.models import (
     StopState,
 )
 from app.orchestration.feedback import queries as feedback
+from app.orchestration.messages.wording import zones_of_orders
 from app.orchestration.policies import queries as rules
 from app.orchestration.tracking import policies
 
 STILL_AHEAD = (StopState.PENDING, StopState.EN_ROUTE, StopState.ARRIVED)
-# Of several shipments the page follows the one that is furthest under way.
+# Of several shipments the page follows the one that is furthest under way, and the best ended one after that.
 FOLLOWED = (
     ShipmentState.OUT_FOR_DELIVERY,
     ShipmentState.PICKED_UP,
@@ -43,6 +45,11 @@ FOLLOWED = (
     ShipmentState.PENDING,
     ShipmentState.ATTEMPT_FAILED,
     ShipmentState.RETURNING,
+    ShipmentState.DELIVERED,
+    ShipmentState.PARTIALLY_DELIVERED,
+    ShipmentState.RETURNED,
+    ShipmentState.LOST,
+    ShipmentState.CANCELLED,
 )
 
 
@@ -61,6 +68,24 @@ class TrackingView:
     proofs: Sequence[Proof]
     questionnaire: Questionnaire | None
     feedback: Feedback | None
+    route_id: uuid.UUID | None
+    zone: ZoneInfo | None
+
+    @property
+    def marks(self) -> Hashable:
+        """What differs between two views as soon as the page would look different."""
+        shipment, position = self.shipment, self.position
+        return (
+            self.order.version,
+            None if shipment is None else (shipment.id, shipment.state, shipment.version),
+            None if shipment is None else (shipment.eta_expected, shipment.eta_earliest, shipment.eta_latest),
+            self.stops_before,
+            None if position is None else position.id,
+            len(self.events),
+            len(self.inbox),
+            len(self.proofs),
+            self.feedback is not None,
+        )
 
 
 async def view(session: AsyncSession, *, order_id: uuid.UUID, now: datetime) -> TrackingView | None:
@@ -75,13 +100,14 @@ async def view(session: AsyncSession, *, order_id: uuid.UUID, now: datetime) -> 
     is_shown = shipment is not None and policies.may_show_vehicle(
         rule, state=shipment.state, stops_before=before, eta=shipment.eta_expected, now=now
     )
-    driver_id = route.driver_id if route is not None and is_shown else None
+    shown = route if is_shown else None
+    driver_id = None if shown is None else shown.driver_id
     return TrackingView(
         order=order,
         shipment=shipment,
         carrier=await session.get(Carrier, shipment.carrier_id) if shipment else None,
         driver=await session.get(Driver, driver_id) if driver_id else None,
-        position=await _position(session, driver_id) if driver_id else None,
+        position=await _position(session, shown) if shown else None,
         stops_before=before if is_shown else None,
         events=await _events(session, order_id),
         inbox=await _inbox(session, order_id),
@@ -90,6 +116,8 @@ async def view(session: AsyncSession, *, order_id: uuid.UUID, now: datetime) -> 
         ),
         questionnaire=await feedback.current(session),
         feedback=await session.scalar(select(Feedback).where(col(Feedback.order_id) == order_id)),
+        route_id=None if route is None else route.id,
+        zone=(await zones_of_orders(session, [order_id])).get(order_id),
     )
 
 
@@ -99,8 +127,7 @@ async def _followed(session: AsyncSession, order_id: uuid.UUID) -> Shipment | No
             select(Shipment).where(col(Shipment.order_id) == order_id).order_by(col(Shipment.id).desc())
         )
     )
-    rank = {state: number for number, state in enumerate(FOLLOWED)}
-    return min(shipments, key=lambda shipment: rank.get(shipment.state, len(rank)), default=None)
+    return min(shipments, key=lambda shipment: FOLLOWED.index(shipment.state), default=None)
 
 
 async def _stop_of(session: AsyncSession, shipment: Shipment | None) -> tuple[Stop | None, Route | None]:
@@ -134,13 +161,17 @@ async def _stops_before(session: AsyncSession, stop: Stop | None) -> int | None:
     return (await session.execute(statement)).scalar_one()
 
 
-async def _position(session: AsyncSession, driver_id: uuid.UUID) -> DriverPosition | None:
-    return await session.scalar(
+async def _position(session: AsyncSession, route: Route) -> DriverPosition | None:
+    """The van's newest place on this route: where the driver was before it began is nobody's business."""
+    if route.driver_id is None or route.started_at is None:
+        return None
+    found: DriverPosition | None = await session.scalar(
         select(DriverPosition)
-        .where(col(DriverPosition.driver_id) == driver_id)
+        .where(col(DriverPosition.driver_id) == route.driver_id, col(DriverPosition.at) >= route.started_at)
         .order_by(col(DriverPosition.at).desc())
         .limit(1)
     )
+    return found
 
 
 async def _events(session: AsyncSession, order_id: uuid.UUID) -> list[Event]:

@@ -55,7 +55,7 @@ def id_of(key: str) -> uuid.UUID:
 
 async def receive(session: AsyncSession, *, upload_id: uuid.UUID, now: datetime) -> Upload:
     """Notes that the file is there. Once more changes nothing."""
-    upload = await session.scalar(select(Upload).where(col(Upload.id) == upload_id).with_for_update())
+    upload = await session.scalar(select(Upload).where(col(Upload.id) == upload_id).with_for_update(key_share=True))
     if upload is None:
         raise NotFound("upload", upload_id)
     if upload.state is UploadState.PENDING:
