@@ -10,6 +10,7 @@ from app.core.database import Database
 from app.jobs import relay
 from app.models import Counter, Event
 from app.orchestration.counters import reader as counters
+from tests.factories.settling import settled
 from tests.orchestration.events.test_readers import append
 
 
@@ -25,6 +26,7 @@ async def test_every_reader_reads_to_the_end_and_only_once(database: Database) -
     async with database.transaction() as session:
         for number in range(relay.BATCH + 5):
             append(session, str(number))
+    await settled(database)
     handlers = {"a": remember("a"), "b": remember("b")}
     assert await relay.drain(database, handlers, _unexpected) == 2 * (relay.BATCH + 5)
     assert await relay.drain(database, handlers, _unexpected) == 0
@@ -47,6 +49,7 @@ async def test_a_bad_event_is_passed_over_by_name_and_the_others_are_handled(dat
     async with database.transaction() as session:
         for reference in ("good", "bad", "better"):
             append(session, reference)
+    await settled(database)
     assert await relay.drain(database, {"picky": picky}, passed_over) == 3
     assert handled == ["good", "better"]
     assert passed == [("bad", "ValueError('cannot take this one')")]
@@ -56,6 +59,7 @@ async def test_counters_count_each_event_once_even_when_the_relay_runs_again(dat
     async with database.transaction() as session:
         append(session, "one")
         append(session, "two")
+    await settled(database)
     for _ in range(2):
         await relay.drain(database, {"counters": counters.read}, _unexpected)
     async with database.reading() as session:

@@ -14,6 +14,7 @@ from app.core.database import Database
 from app.models import Event, Order, OrderLine, OrderState
 from tests.client import ADMINISTRATOR, DISPATCHER, INTEGRATION, SECRET, Client
 from tests.documents import document
+from tests.factories.settling import settled
 from tests.factories.stock import a_world
 
 UPSERT = document("integration.graphql", "UpsertOrders")
@@ -416,6 +417,7 @@ async def test_the_feed_answers_every_event_once_from_a_cursor(client: Client, d
     await a_world(database)
     for reference in ("A", "B", "C"):
         await upsert(client, an_input(reference))
+    await settled(database)
     seen, after, pages = [], None, 0
     while True:
         page = (await client.run(CHANGES, {"first": 2, "after": after}, as_=INTEGRATION))["events"]

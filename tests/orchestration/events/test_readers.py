@@ -11,6 +11,7 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.models import Event
 from app.orchestration.events import log, readers
+from tests.factories.settling import settled
 
 NOW = datetime(2030, 5, 17, 9, tzinfo=UTC)
 
@@ -20,7 +21,9 @@ def append(session: AsyncSession, reference: str) -> Event:
     return log.append(session, type="order.received", subject=subject, actor=SYSTEM, now=NOW, summary=reference)
 
 
-async def references_read(database: Database, reader: str = "test") -> list[str]:
+async def references_read(database: Database, reader: str = "test", *, waits: bool = True) -> list[str]:
+    if waits:
+        await settled(database)
     async with database.transaction() as session:
         return [event.subject_reference for event in await readers.read_next(session, reader=reader, limit=100)]
 
@@ -31,7 +34,7 @@ async def test_an_event_that_commits_after_a_later_one_is_not_skipped(database: 
         await slow.flush()
         async with database.transaction() as quick:
             append(quick, "first committed")
-        assert await references_read(database) == []
+        assert await references_read(database, waits=False) == []
     assert await references_read(database) == ["first written", "first committed"]
 
 
@@ -58,6 +61,7 @@ async def test_a_reader_starts_where_it_stopped_and_others_where_they_did(databa
 async def test_a_side_effect_that_fails_leaves_the_cursor_where_it_was(database: Database) -> None:
     async with database.transaction() as session:
         append(session, "one")
+    await settled(database)
     async with database.reading() as session:
         assert len(await readers.read_next(session, reader="test", limit=10)) == 1
     assert await references_read(database) == ["one"]
