@@ -66,7 +66,7 @@ def parcel_day(folder: Path, *, speed: float) -> Scenario:
         starts=datetime.combine(built.day - timedelta(days=1), time(18, 0), zone),
         speed=speed,
         pace=Pace(late_orders_at=time(0, 0), ends_at=time(21, 30), plan_seconds=180),
-        settings={"DOORSTEP_TIME_ZONE": zone.key, "DOORSTEP_CURRENCY": "USD", "DOORSTEP_DEFAULT_REGION": "US"},
+        settings={"DOORSTEP_TIME_ZONE": zone.key, "DOORSTEP_CURRENCY": "USD"},
     )
 
 
