@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphql import OperationDefinitionNode, parse, print_ast
 
-FOLDER = Path(__file__).parent / "contract"
+FOLDER = Path(__file__).parents[1] / "clients" / "contract"
 
 
 @lru_cache

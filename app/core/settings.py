@@ -20,7 +20,6 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     currency: str = "EUR"
     time_zone: str = "Europe/Lisbon"
-    default_region: str = "PT"
     blob_url: str | None = None
     blob_endpoint: str | None = None
     blob_access_key_id: str | None = None

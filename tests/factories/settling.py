@@ -1,6 +1,6 @@
 """Waiting until readers of the log may pass what was committed.
 
-A reader waits for every older transaction of the whole server, and the other test workers have transactions of their own.
+A reader waits for every older transaction of the whole server, those of the other test workers too.
 """
 
 import asyncio
