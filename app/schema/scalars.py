@@ -1,5 +1,6 @@
 """Values that many types share: times, money, windows, places, JSON. Units are in the names."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -37,7 +38,15 @@ DATE_TIME = scalar(
     parse_value=parse_time,
 )
 
-SCALARS: Mapping[object, ScalarDefinition] = {datetime: DATE_TIME}
+UUID_TEXT = scalar(
+    name="UUID",
+    description="A UUID as RFC 9562 writes it.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+    serialize=str,
+    parse_value=uuid.UUID,
+)
+
+SCALARS: Mapping[object, ScalarDefinition] = {datetime: DATE_TIME, uuid.UUID: UUID_TEXT}
 
 
 @strawberry.type(name="Money", description="An amount in major units, with the currency's own digits.")
