@@ -10,6 +10,7 @@ worker of that queue takes the work up.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import structlog
@@ -75,4 +76,21 @@ async def run(name: QueueName, workshop: Workshop) -> None:
             log.warning("worker.redis_lost", queue=name, error=str(error))
             await asyncio.sleep(1)
         finally:
-            await worker.close()
+            await _close(worker)
+
+
+async def _close(worker: Worker) -> None:
+    """Ends the worker's tasks, whatever they end with, and then its connections, with Redis or without.
+
+    arq's own `close` gives up at the first task that was cancelled, or failed, and leaves its connections open.
+    """
+    tasks = list(worker.tasks.values())
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    worker.tasks.clear()
+    pool = worker.pool
+    with suppress(RedisError, OSError, asyncio.CancelledError):
+        await worker.close()
+    if pool is not None:
+        await pool.aclose(close_connection_pool=True)
