@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from app.solvers.routing.problem import TimeWindow, TravelMatrix, Vehicle, Visit
+from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit
 from app.solvers.routing.solution import PlannedStop, Route
 
 Leg = tuple[int, int]
+UNBOUNDED = 10**12
 
 
 def cost_of(vehicle: Vehicle, *, metres: int, seconds: int) -> float:
@@ -22,29 +23,40 @@ def service_start(visit: Visit, arrival: int) -> int | None:
 
 
 def timetable(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit]) -> Route | None:
-    """Drives the visits in order and leaves as late as that allows; None where a window or the shift is missed."""
-    earliest = max([vehicle.shift.start_seconds, *(visit.release_seconds or 0 for visit in visits)])
-    route = _drive(travel, vehicle, visits, start=earliest)
-    if route is None:
-        return None
-    later = _drive(travel, vehicle, visits, start=earliest + _waiting(route, visits, earliest))
-    best = later if later is not None and later.end_seconds <= route.end_seconds else route
-    return best if best.end_seconds <= vehicle.shift.end_seconds else None
+    """The shortest drive in this order, and of those the first to end; None where a window or the shift is missed.
+
+    Leaving later absorbs waiting until none is left, or until a visit misses a window and falls into its next one.
+    Each such leap moves a visit to a later window, so there are at most as many departures to try as windows.
+    """
+    start = max([vehicle.shift.start_seconds, *(visit.release_seconds or 0 for visit in visits)])
+    best: Route | None = None
+    while (route := _drive(travel, vehicle, visits, start=start)) and route.end_seconds <= vehicle.shift.end_seconds:
+        waited, room = _slack(route, visits)
+        later = min(waited, room)
+        if later:
+            route = _drive(travel, vehicle, visits, start=start + later) or route
+        if best is None or route.duration_seconds < best.duration_seconds:
+            best = route
+        if room == UNBOUNDED or waited <= 0:
+            break
+        start += room + 1
+    return best
 
 
-def _waiting(route: Route, visits: Sequence[Visit], start: int) -> int:
-    """How much later the vehicle may leave without being back later: its waits, as far as every window has room."""
-    waited, room = 0, 10**9
+def _slack(route: Route, visits: Sequence[Visit]) -> tuple[int, int]:
+    """All seconds waited on the way, and how much later the vehicle may leave with every visit in the same window."""
+    waited, room = 0, UNBOUNDED
     for stop, visit in zip(route.stops, visits, strict=True):
         waited += stop.service_start_seconds - stop.arrival_seconds
-        closing = _window_of(visit, stop.service_start_seconds)
+        closing = _closing(visit, stop.service_start_seconds)
         if closing is not None:
-            room = min(room, waited + closing.end_seconds - stop.service_start_seconds)
-    return min(waited, room)
+            room = min(room, waited + closing - stop.service_start_seconds)
+    return waited, room
 
 
-def _window_of(visit: Visit, moment: int) -> TimeWindow | None:
-    return next((w for w in visit.windows if w.start_seconds <= moment <= w.end_seconds), None)
+def _closing(visit: Visit, moment: int) -> int | None:
+    """When the window that holds the moment closes, the longest one where several do."""
+    return max((w.end_seconds for w in visit.windows if w.start_seconds <= moment <= w.end_seconds), default=None)
 
 
 def _drive(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit], *, start: int) -> Route | None:
