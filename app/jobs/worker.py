@@ -10,7 +10,6 @@ worker of that queue takes the work up.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, cast
 
 import structlog
@@ -27,6 +26,8 @@ from app.jobs.workshop import Workshop
 EVERY_SECOND = set(range(60))
 # A job may take this long before arq cancels it; the solver's own limit is far below.
 JOB_TIMEOUT_SECONDS = 3_600
+# What is nearly done when a worker ends may finish; the rest is taken up by another when its lease runs out.
+GRACE_SECONDS = 1
 log = structlog.get_logger(__name__)
 
 Sweep = Callable[[Workshop], Awaitable[None]]
@@ -85,12 +86,10 @@ async def _close(worker: Worker) -> None:
     arq's own `close` gives up at the first task that was cancelled, or failed, and leaves its connections open.
     """
     tasks = list(worker.tasks.values())
+    if tasks:
+        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    worker.tasks.clear()
-    pool = worker.pool
-    with suppress(RedisError, OSError, asyncio.CancelledError):
-        await worker.close()
-    if pool is not None:
-        await pool.aclose(close_connection_pool=True)
+    if worker.pool is not None:
+        await worker.pool.aclose(close_connection_pool=True)
