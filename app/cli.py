@@ -171,7 +171,7 @@ def demo(
     if parcels is None:
         scenario = simulation.small_city(orders=orders, seed=seed, speed=speed)
     else:
-        scenario = simulation.parcel_day(parcels, speed=min(speed, 150))
+        scenario = simulation.parcel_day(parcels, speed=min(speed, 80))
     simulation.run(scenario, data=data_folder() / "demo", json_file=json, leave=leave, seed=seed, console=console)
 
 

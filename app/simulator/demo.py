@@ -58,14 +58,14 @@ def small_city(*, orders: int, seed: int, speed: float) -> Scenario:
 
 
 def parcel_day(folder: Path, *, speed: float) -> Scenario:
-    """A parcel carrier's day from files, planned the evening before."""
+    """A parcel carrier's day from files, planned in the night before it is driven."""
     zone = ZoneInfo("America/Chicago")
     built = parcels.build(folder, zone=zone)
     return Scenario(
         city=built,
-        starts=datetime.combine(built.day - timedelta(days=1), time(18, 0), zone),
+        starts=datetime.combine(built.day, time(0, 30), zone),
         speed=speed,
-        pace=Pace(late_orders_at=time(0, 0), ends_at=time(21, 30), plan_seconds=180),
+        pace=Pace(late_orders_at=time(0, 0), ends_at=time(21, 30), plan_seconds=150),
         settings={"DOORSTEP_TIME_ZONE": zone.key, "DOORSTEP_CURRENCY": "USD"},
     )
 
