@@ -83,6 +83,7 @@ class Day:
         self.dispatcher = Dispatcher(self._client(access.dispatcher))
         self._ends = datetime.combine(city.day, pace.ends_at, city.zone)
         self._delivered = 0
+        self._planned = asyncio.Event()
 
     def _client(self, token: str = "") -> Client:
         return Client(self._http, token=token)
@@ -100,6 +101,7 @@ class Day:
             actors = self._actors()
             tasks = [asyncio.create_task(actor) for actor in actors]
             plan = await self.dispatcher.plan(day=self._city.day, seconds=self._pace.plan_seconds)
+            self._planned.set()
             self._say(f"planned and published: {plan['result']}")
             try:
                 await self._watch(tasks)
@@ -135,6 +137,7 @@ class Day:
         if not self._city.late_orders:
             return
         await waiting.until(datetime.combine(self._city.day, self._pace.late_orders_at, self._city.zone))
+        await self._planned.wait()  # one dispatcher, one plan at a time: a second would overtake the first's draft
         await self.shop.send(self._city.late_orders)
         await self.shop.cancel(str(self._city.late_orders[0].input["reference"]))
         await self.dispatcher.allocate()

@@ -127,7 +127,7 @@ def small_day() -> Scenario:
     """Begins early: a job that lost its worker waits for its lease in machine time, hours of this day."""
     found = demo.small_city(orders=ORDERS, seed=SEED, speed=SPEED)
     starts = datetime.combine(found.city.day, time(2, 30), found.city.zone)
-    return replace(found, starts=starts, pace=Pace(late_orders_at=time(12, 0), ends_at=time(21, 0), plan_seconds=3))
+    return replace(found, starts=starts, pace=Pace(late_orders_at=time(12, 0), ends_at=time(23, 30), plan_seconds=3))
 
 
 def main(folder: Path) -> None:

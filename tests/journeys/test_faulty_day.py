@@ -133,7 +133,7 @@ async def check_the_plan_whose_solver_was_killed_is_taken_up_again_and_no_job_is
     jobs = list(await session.scalars(select(Job).order_by(col(Job.created_at))))
     assert {job.state for job in jobs} == {JobState.SUCCEEDED}
     first_plan = next(job for job in jobs if job.kind is JobKind.PLAN_ROUTES)
-    assert first_plan.attempts == 2
+    assert first_plan.attempts >= 2
 
 
 async def check_every_order_has_ended_or_says_why_not(session: AsyncSession) -> None:
