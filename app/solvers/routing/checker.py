@@ -68,7 +68,9 @@ def _check_route(travel: TravelMatrix, vehicle: Vehicle, visits: dict[str, Visit
     if route.end_seconds < clock:
         found.append(_violation("END_TOO_EARLY", f"cannot end before {clock}", vehicle=vehicle.id))
     if route.distance_metres != metres:
-        found.append(_violation("METRES_CLAIMED", f"claims {route.distance_metres}, drives {metres}", vehicle=vehicle.id))
+        found.append(
+            _violation("METRES_CLAIMED", f"claims {route.distance_metres}, drives {metres}", vehicle=vehicle.id)
+        )
     return found + _check_limits(vehicle, route, [visit for _, visit in served])
 
 

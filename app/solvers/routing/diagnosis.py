@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from app.solvers.routing.insertion import Insertion, cheapest
 from app.solvers.routing.problem import TimeWindow, TravelMatrix, Vehicle, Visit, may_serve
-from app.solvers.routing.solution import RelaxedConstraint, Relaxation, Unserved, UnservedCode
+from app.solvers.routing.solution import Relaxation, RelaxedConstraint, Unserved, UnservedCode
 
 FAR = 10**9
 Fleet = Sequence[Vehicle]
@@ -71,9 +71,7 @@ def explain(travel: TravelMatrix, vehicles: Fleet, orders: Mapping[str, Sequence
         options.append(Relaxation(constraint=RelaxedConstraint.FLEET, change="add one more vehicle", cost=alone.cost))
     if (fitting := cheapest(travel, vehicles, orders, visit)) is not None:
         code, detail = UnservedCode.NOT_WORTH_SERVING, "It fits, but costs more than leaving it out."
-        options = [
-            Relaxation(constraint=RelaxedConstraint.PENALTY, change="raise its priority", cost=fitting.cost)
-        ]
+        options = [Relaxation(constraint=RelaxedConstraint.PENALTY, change="raise its priority", cost=fitting.cost)]
     best = min(options, key=lambda option: option.cost, default=None)
     return Unserved(visit_id=visit.id, code=code, detail=detail, relaxation=best)
 

@@ -20,7 +20,7 @@ class Part:
 
 
 def split(problem: RoutingProblem, travel: TravelMatrix, *, most_visits: int = MOST_VISITS) -> list[Part]:
-    """Parts of at most `most_visits`, or of one vehicle. A visit goes to the nearest start whose vehicles may serve it."""
+    """Parts of at most `most_visits`, or of one vehicle. A visit goes to the nearest start with a vehicle for it."""
     fleets: dict[int, list[Vehicle]] = {}
     for vehicle in problem.vehicles:
         fleets.setdefault(vehicle.start_location, []).append(vehicle)
@@ -28,7 +28,7 @@ def split(problem: RoutingProblem, travel: TravelMatrix, *, most_visits: int = M
     for visit in problem.visits:
         starts = [start for start, fleet in fleets.items() if any(may_serve(vehicle, visit) for vehicle in fleet)]
         if starts:
-            nearest = min(starts, key=lambda start: int(travel.durations_seconds[start, visit.location]))  # noqa: B023
+            nearest = min(starts, key=lambda start: int(travel.durations_seconds[start, visit.location]))
             visits[nearest].append(visit)
     parts = []
     for start, fleet in fleets.items():

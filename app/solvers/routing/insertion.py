@@ -1,7 +1,8 @@
-"""Cheapest feasible insertion: into an existing plan, or from nothing. Also the measure of what a change would bring."""
+"""Cheapest feasible insertion: into an existing plan, or from nothing. Also measures what a change would bring."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit, may_serve
 from app.solvers.routing.schedule import fits, timetable
@@ -46,5 +47,5 @@ def _positions(travel: TravelMatrix, vehicle: Vehicle, present: Sequence[Visit],
     metres, place = travel.distances_metres, visit.location
     end = vehicle.end_location if vehicle.end_location is not None else place
     stops = [vehicle.start_location, *(other.location for other in present), end]
-    detours = [int(metres[a, place] + metres[place, b] - metres[a, b]) for a, b in zip(stops, stops[1:], strict=False)]
+    detours = [int(metres[a, place] + metres[place, b] - metres[a, b]) for a, b in pairwise(stops)]
     return sorted(range(len(detours)), key=detours.__getitem__)[:MOST_POSITIONS]

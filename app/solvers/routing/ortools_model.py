@@ -3,6 +3,8 @@
 What it cannot serve it leaves out at the visit's penalty. OR-Tools' routing search takes no seed.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
@@ -108,7 +110,7 @@ class Model:
         windows = sorted((window.start_seconds, window.end_seconds) for window in visit.windows)
         moment = self.time.CumulVar(index)
         moment.SetRange(windows[0][0], windows[-1][1])
-        for (_, closing), (opening, _) in zip(windows, windows[1:], strict=False):
+        for (_, closing), (opening, _) in pairwise(windows):
             if opening > closing + 1:
                 moment.RemoveInterval(closing + 1, opening - 1)
 
