@@ -6,7 +6,7 @@ import strawberry
 
 from app.core import clock
 from app.core.ids import from_global, to_global
-from app.models import Proof, ProofKind
+from app.models import Proof, ProofKind, Upload
 from app.orchestration.proofs import queries
 from app.orchestration.proofs.policies import GivenProof
 from app.orchestration.uploads.operations import key_of
@@ -23,6 +23,7 @@ class ProofType(Node):
     """A proof."""
 
     row: strawberry.Private[Proof]
+    file: strawberry.Private[Upload | None]
     kind: ProofKind
     captured_at: datetime
     value: str | None = strawberry.field(description="What was scanned or checked. Never a PIN.")
@@ -37,7 +38,7 @@ class ProofType(Node):
     async def url(self, info: Info) -> str | None:
         """Where the file can be read for an hour, by whoever has the address. Null where there is no file."""
         context = info.context
-        upload = await context.load(queries.files_of, self.row.id)
+        upload = self.file or await context.load(queries.files_of, self.row.id)
         if upload is None or context.blobs is None:
             return None
         now = clock.wall_now()
@@ -46,11 +47,12 @@ class ProofType(Node):
         )
 
     @staticmethod
-    def of(row: Proof) -> "ProofType":
-        """The GraphQL form of a proof."""
+    def of(row: Proof, *, file: Upload | None = None) -> "ProofType":
+        """The GraphQL form of a proof; `file` where the viewer is not the caller of the request."""
         return ProofType(
             id=strawberry.ID(to_global("Proof", row.id)),
             row=row,
+            file=file,
             kind=row.kind,
             captured_at=row.captured_at,
             value=row.value,

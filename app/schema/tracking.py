@@ -128,7 +128,7 @@ class TrackingType:
     @strawberry.field
     def proof(self) -> list[ProofType]:
         """What shows that it was delivered."""
-        return [ProofType.of(row) for row in self.view.proofs]
+        return [ProofType.of(row, file=self.view.files.get(row.id)) for row in self.view.proofs]
 
     @strawberry.field
     def pin(self) -> str | None:

@@ -1,7 +1,7 @@
 """One order as its customer sees it, read in one go."""
 
 import uuid
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -28,10 +28,13 @@ from app.models import (
     Stop,
     StopShipment,
     StopState,
+    Upload,
 )
+from app.orchestration.accounts.queries import customer
 from app.orchestration.feedback import queries as feedback
 from app.orchestration.messages.wording import zones_of_orders
 from app.orchestration.policies import queries as rules
+from app.orchestration.proofs.queries import files_of, of_orders
 from app.orchestration.tracking import policies
 
 STILL_AHEAD = (StopState.PENDING, StopState.EN_ROUTE, StopState.ARRIVED)
@@ -66,6 +69,7 @@ class TrackingView:
     events: Sequence[Event]
     inbox: Sequence[Message]
     proofs: Sequence[Proof]
+    files: Mapping[uuid.UUID, Upload]
     questionnaire: Questionnaire | None
     feedback: Feedback | None
     route_id: uuid.UUID | None
@@ -101,6 +105,7 @@ async def view(session: AsyncSession, *, order_id: uuid.UUID, now: datetime) -> 
         rule, state=shipment.state, stops_before=before, eta=shipment.eta_expected, now=now
     )
     shown = route if is_shown else None
+    proofs = (await of_orders(session, customer(order_id), [order_id]))[order_id]
     driver_id = None if shown is None else shown.driver_id
     return TrackingView(
         order=order,
@@ -111,9 +116,8 @@ async def view(session: AsyncSession, *, order_id: uuid.UUID, now: datetime) -> 
         stops_before=before if is_shown else None,
         events=await _events(session, order_id),
         inbox=await _inbox(session, order_id),
-        proofs=list(
-            await session.scalars(select(Proof).where(col(Proof.order_id) == order_id).order_by(col(Proof.id)))
-        ),
+        proofs=proofs,
+        files=await files_of(session, customer(order_id), [proof.id for proof in proofs]),
         questionnaire=await feedback.current(session),
         feedback=await session.scalar(select(Feedback).where(col(Feedback.order_id) == order_id)),
         route_id=None if route is None else route.id,
