@@ -13,6 +13,8 @@ SEED = 1
 START_SECONDS, SHARE_ON_TOP = 60.0, 2.0
 # An allocation this close to the best possible is good enough.
 ALLOCATION_GAP = 0.001
+# Parts of a routing problem are searched side by side, one on each core.
+ROUTING_THREADS = 2
 
 
 async def allocation(problem: AllocationProblem, *, seconds: float) -> AllocationSolution:
@@ -26,7 +28,7 @@ async def allocation(problem: AllocationProblem, *, seconds: float) -> Allocatio
 
 async def routing(problem: RoutingProblem, *, seconds: float) -> RoutingSolution:
     """Searches for about `seconds`."""
-    stop = StoppingRule(seconds=seconds)
+    stop = StoppingRule(seconds=seconds, threads=ROUTING_THREADS)
     try:
         return await solve_in_process("routing", problem, stop=stop, seed=SEED, limit_seconds=_limit(seconds))
     except SolverFailed as failure:

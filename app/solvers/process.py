@@ -10,7 +10,6 @@ the answer pickled on stdout. Pickles pass only between the two ends of this mod
 
 import asyncio
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -24,6 +23,7 @@ from typing import IO, Any, Literal, overload
 
 from app.solvers.allocation.problem import AllocationProblem
 from app.solvers.allocation.solution import AllocationSolution
+from app.solvers.lifeline import end_with_parent
 from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.solution import RoutingSolution
@@ -35,7 +35,6 @@ ENGINES: dict[str, str] = {
     "routing": "app.solvers.routing.ortools_engine",
     "allocation": "app.solvers.allocation.engine",
 }
-PR_SET_PDEATHSIG = 1
 PROGRESS_PREFIX = b"progress "
 LAST_WORDS = 20
 MOST_LINE_BYTES = 2**20
@@ -177,13 +176,6 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         await child.wait()
 
 
-def _end_with_parent(parent: int) -> None:
-    """Asks the kernel for SIGKILL at the parent's end (prctl(2)), and ends now if that has come already."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL.value)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
 def _tell(progress: Progress) -> None:
     sys.stderr.buffer.write(PROGRESS_PREFIX + json.dumps(asdict(progress)).encode() + b"\n")
     sys.stderr.buffer.flush()
@@ -192,7 +184,7 @@ def _tell(progress: Progress) -> None:
 def answer_request(source: IO[bytes], target: IO[bytes]) -> None:
     """The child's whole life: one request in, one answer out."""
     request: Request = pickle.load(source)  # noqa: S301 - from our own parent
-    _end_with_parent(request.parent)
+    end_with_parent(request.parent)
     engine: Any = importlib.import_module(ENGINES[request.kind])
     solution = engine.solve(request.problem, stop=request.stop, seed=request.seed, on_progress=_tell)
     target.write(pickle.dumps(solution))

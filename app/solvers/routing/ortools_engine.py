@@ -1,16 +1,18 @@
-"""The reference engine: split, search each part with OR-Tools, repair across parts, explain what is left, check."""
+"""The reference engine: split, search each part with OR-Tools, place what is left, explain the rest, check."""
 
 from app.solvers.progress import OnProgress, Progress, silent
-from app.solvers.routing import checker, diagnosis, grouping, insertion, ortools_model
-from app.solvers.routing.ortools_model import Orders
+from app.solvers.routing import checker, diagnosis, grouping, insertion, searching
 from app.solvers.routing.problem import RoutingProblem, TravelMatrix, Visit
-from app.solvers.routing.schedule import timetable
+from app.solvers.routing.schedule import is_drivable, timetable
 from app.solvers.routing.solution import Quality, RoutingSolution, Unserved, UnservedCode
 from app.solvers.routing.travel import matrix_of
+from app.solvers.routing.validation import require_valid
 from app.solvers.stopping import StoppingRule
 
 # Explaining a visit costs a few insertions over the whole fleet; past this many they all say the same.
 MOST_EXPLAINED = 100
+
+Orders = dict[str, list[Visit]]
 
 
 class InfeasiblePlan(Exception):
@@ -22,21 +24,33 @@ def solve(
 ) -> RoutingSolution:
     """Plans all it can within the rule; its seconds are shared among the parts. The answer has passed the checker.
 
-    OR-Tools' routing search takes no seed: `seed` is there because every engine has one.
+    Refuses a problem that contradicts itself with InvalidProblem. OR-Tools' routing search takes no seed: `seed` is
+    there because every engine has one.
     """
+    require_valid(problem)
     travel = matrix_of(problem)
-    parts = grouping.split(problem, travel)
-    total = sum(len(part.visits) for part in parts) or 1
-    orders: Orders = {}
-    done = 0
-    for number, part in enumerate(parts, start=1):
-        on_progress(Progress(fraction=done / total, message=f"part {number} of {len(parts)}: {len(part.visits)} stops"))
-        share = None if stop.seconds is None else stop.seconds * len(part.visits) / total
-        orders |= ortools_model.orders_of(part, travel, seconds=share, iterations=stop.iterations)
-        done += len(part.visits)
+    found = searching.search(grouping.split(problem, travel), travel, stop=stop, on_progress=on_progress)
+    visits = {visit.id: visit for visit in problem.visits}
+    orders = {name: [visits[id] for id in ids] for name, ids in found.orders.items()}
+    keep_drivable(problem, travel, orders)
+    on_progress(Progress(fraction=0.92, message="placing what is left"))
     left = _repair(problem, travel, orders)
     on_progress(Progress(fraction=0.95, message=f"explaining {len(left)} unserved stops"))
-    return _answer(problem, travel, orders, left, stop)
+    quality = Quality(solver="ortools", seconds=found.seconds, iterations=found.iterations)
+    return _answer(problem, travel, orders, left, quality)
+
+
+def keep_drivable(problem: RoutingProblem, travel: TravelMatrix, orders: Orders) -> None:
+    """Takes visits off routes that cannot be driven as they stand, those whose penalty is smallest first."""
+    for vehicle in problem.vehicles:
+        visits = orders.pop(vehicle.id, [])
+        while visits and not is_drivable(travel, vehicle, visits):
+            easiest = sorted(range(len(visits)), key=lambda at: visits[at].unserved_penalty)
+            shorter = ([*visits[:at], *visits[at + 1 :]] for at in easiest)
+            first = [*visits[: easiest[0]], *visits[easiest[0] + 1 :]]
+            visits = next((rest for rest in shorter if is_drivable(travel, vehicle, rest)), first)
+        if visits:
+            orders[vehicle.id] = visits
 
 
 def _repair(problem: RoutingProblem, travel: TravelMatrix, orders: Orders) -> list[Visit]:
@@ -53,7 +67,7 @@ def _repair(problem: RoutingProblem, travel: TravelMatrix, orders: Orders) -> li
 
 
 def _answer(
-    problem: RoutingProblem, travel: TravelMatrix, orders: Orders, left: list[Visit], stop: StoppingRule
+    problem: RoutingProblem, travel: TravelMatrix, orders: Orders, left: list[Visit], quality: Quality
 ) -> RoutingSolution:
     vehicles = {vehicle.id: vehicle for vehicle in problem.vehicles}
     routes = []
@@ -70,7 +84,7 @@ def _answer(
         objective=cost + sum(visit.unserved_penalty for visit in left),
         distance_metres=sum(route.distance_metres for route in routes),
         duration_seconds=sum(route.duration_seconds for route in routes),
-        quality=Quality(solver="ortools", seconds=stop.seconds or 0.0, iterations=stop.iterations or 0),
+        quality=quality,
     )
     if violations := checker.check(problem, solution):
         raise InfeasiblePlan(f"{len(violations)} violations, the first: {violations[0]}")

@@ -3,23 +3,41 @@
 What it cannot serve it leaves out at the visit's penalty. OR-Tools' routing search takes no seed.
 """
 
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from app.solvers.routing.grouping import Part
-from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit, may_serve
+from app.solvers.routing.problem import TravelMatrix, Visit, may_serve
 
 # OR-Tools minimises integers: costs in hundredths of a minor unit, so that a metre still counts.
 SCALE = 100
-HORIZON_SECONDS = 14 * 86_400
+# Where only iterations end the search, a tiny problem may have fewer answers than that: it ends by failures too.
+FAILURES, FAILURES_PER_ITERATION = 5_000, 100
 
-Orders = dict[str, list[Visit]]
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Visit ids in order per vehicle; the seconds the search took by its own clock, and how many answers it saw."""
+
+    orders: dict[str, list[str]]
+    seconds: float
+    iterations: int
+
+    def __add__(self, other: "Found") -> "Found":
+        return Found(
+            orders=self.orders | other.orders,
+            seconds=self.seconds + other.seconds,
+            iterations=self.iterations + other.iterations,
+        )
 
 
 class Model:
-    """Nodes 0..n-1 are the visits; behind them stands one node per distinct start or end, and one for open ends."""
+    """Nodes 0..n-1 are the visits; behind them stands one node per distinct start or end, and one for open ends.
+
+    Times count from the first shift's start, so that the caller's epoch may be any.
+    """
 
     def __init__(self, part: Part, travel: TravelMatrix) -> None:
         self.part = part
@@ -41,6 +59,8 @@ class Model:
             [node_of[vehicle.end_location] for vehicle in part.vehicles],
         )
         self.routing = pywrapcp.RoutingModel(self.manager)
+        self.origin = min(vehicle.shift.start_seconds for vehicle in part.vehicles)
+        self.horizon = max(vehicle.shift.end_seconds for vehicle in part.vehicles) - self.origin
         self._add_costs()
         self._add_time()
         self._add_loads()
@@ -61,11 +81,13 @@ class Model:
         service = np.zeros(len(self.seconds), dtype=np.int64)
         service[: self.count] = [visit.service_seconds for visit in self.part.visits]
         transit = self.routing.RegisterTransitMatrix((self.seconds + service[:, None]).tolist())
-        self.routing.AddDimension(transit, HORIZON_SECONDS, HORIZON_SECONDS, False, "time")
+        self.routing.AddDimension(transit, self.horizon, self.horizon, False, "time")
         self.time = self.routing.GetDimensionOrDie("time")
         for number, vehicle in enumerate(self.part.vehicles):
             for index in (self.routing.Start(number), self.routing.End(number)):
-                self.time.CumulVar(index).SetRange(vehicle.shift.start_seconds, vehicle.shift.end_seconds)
+                self.time.CumulVar(index).SetRange(
+                    vehicle.shift.start_seconds - self.origin, vehicle.shift.end_seconds - self.origin
+                )
             # The driver is paid from departure to end, waiting included.
             self.time.SetSpanCostCoefficientForVehicle(round(vehicle.cost_per_second * SCALE), number)
             if vehicle.max_duration_seconds is not None:
@@ -95,24 +117,33 @@ class Model:
     def _add_visits(self) -> None:
         for node, visit in enumerate(self.part.visits):
             index = self.manager.NodeToIndex(node)
-            self._bound_time(index, visit)
             self.routing.AddDisjunction([index], round(visit.unserved_penalty * SCALE))
             allowed = [number for number, vehicle in enumerate(self.part.vehicles) if may_serve(vehicle, visit)]
+            if not self._bound_time(index, visit):
+                allowed = []
             if len(allowed) < len(self.part.vehicles):
                 # -1 is the vehicle of what is left out.
                 self.routing.VehicleVar(index).SetValues([-1, *allowed])
-            if visit.release_seconds:
-                self._hold_back(index, visit.release_seconds)
+            if visit.release_seconds is not None and visit.release_seconds > self.origin:
+                self._hold_back(index, visit.release_seconds - self.origin)
 
-    def _bound_time(self, index: int, visit: Visit) -> None:
+    def _bound_time(self, index: int, visit: Visit) -> bool:
+        """Leaves only the windows' seconds; False where no shift touches any window."""
         if not visit.windows:
-            return
-        windows = sorted((window.start_seconds, window.end_seconds) for window in visit.windows)
+            return True
+        moved = ((w.start_seconds - self.origin, w.end_seconds - self.origin) for w in visit.windows)
+        windows = sorted((max(0, start), min(end, self.horizon)) for start, end in moved)
+        windows = [(start, end) for start, end in windows if start <= end]
+        if not windows:
+            return False
         moment = self.time.CumulVar(index)
-        moment.SetRange(windows[0][0], windows[-1][1])
-        for (_, closing), (opening, _) in pairwise(windows):
-            if opening > closing + 1:
-                moment.RemoveInterval(closing + 1, opening - 1)
+        closed = windows[0][1]
+        moment.SetRange(windows[0][0], max(end for _, end in windows))
+        for opening, closing in windows[1:]:
+            if opening > closed + 1:
+                moment.RemoveInterval(closed + 1, opening - 1)
+            closed = max(closed, closing)
+        return True
 
     def _hold_back(self, index: int, release: int) -> None:
         """The vehicle that serves this visit may not leave before its release."""
@@ -122,31 +153,33 @@ class Model:
             serves = solver.IsEqualCstVar(self.routing.VehicleVar(index), number)
             solver.Add(start >= serves * release)
 
-    def solve(self, *, seconds: float | None, iterations: int | None) -> Orders:
-        """Searches by guided local search; nothing where not even a first plan came in time."""
+    def solve(self, *, seconds: float | None, iterations: int | None) -> Found:
+        """Searches by guided local search; no orders where not even a first plan came in time."""
         parameters = pywrapcp.DefaultRoutingSearchParameters()
         parameters.first_solution_strategy = routing_enums_pb2.FirstSolutionStrategy.PARALLEL_CHEAPEST_INSERTION
         parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
+        solver = self.routing.solver()
         if seconds is not None:
             parameters.time_limit.FromMilliseconds(max(100, round(seconds * 1_000)))
         if iterations is not None:
             parameters.solution_limit = iterations
+            self.routing.AddSearchMonitor(solver.FailuresLimit(FAILURES + FAILURES_PER_ITERATION * iterations))
         assignment = self.routing.SolveWithParameters(parameters)
-        return {} if assignment is None else self._read(assignment)
+        orders = {} if assignment is None else self._read(assignment)
+        return Found(orders=orders, seconds=solver.WallTime() / 1_000, iterations=solver.Solutions())
 
-    def _read(self, assignment: pywrapcp.Assignment) -> Orders:
-        orders: Orders = {}
+    def _read(self, assignment: pywrapcp.Assignment) -> dict[str, list[str]]:
+        orders: dict[str, list[str]] = {}
         for number, vehicle in enumerate(self.part.vehicles):
             index = assignment.Value(self.routing.NextVar(self.routing.Start(number)))
             while not self.routing.IsEnd(index):
-                orders.setdefault(vehicle.id, []).append(self.part.visits[self.manager.IndexToNode(index)])
+                orders.setdefault(vehicle.id, []).append(self.part.visits[self.manager.IndexToNode(index)].id)
                 index = assignment.Value(self.routing.NextVar(index))
         return orders
 
 
-def orders_of(part: Part, travel: TravelMatrix, *, seconds: float | None, iterations: int | None) -> Orders:
+def search(part: Part, travel: TravelMatrix, *, seconds: float | None, iterations: int | None) -> Found:
     """The order of visits per vehicle of one part."""
-    vehicles: tuple[Vehicle, ...] = part.vehicles
-    if not part.visits or not vehicles:
-        return {}
+    if not part.visits or not part.vehicles:
+        return Found(orders={}, seconds=0.0, iterations=0)
     return Model(part, travel).solve(seconds=seconds, iterations=iterations)

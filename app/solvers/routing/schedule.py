@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit
+from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit, may_serve
 from app.solvers.routing.solution import PlannedStop, Route
 
 Leg = tuple[int, int]
@@ -108,3 +108,11 @@ def fits(vehicle: Vehicle, route: Route) -> bool:
     )
     within = all(limit is None or have <= limit for limit, have in limits)
     return within and all(have <= most for have, most in zip(route.load, vehicle.capacities, strict=True))
+
+
+def is_drivable(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit]) -> bool:
+    """Whether the vehicle can serve these visits in this order, with every window and limit held."""
+    if not all(may_serve(vehicle, visit) for visit in visits):
+        return False
+    route = timetable(travel, vehicle, visits)
+    return route is not None and fits(vehicle, route)
