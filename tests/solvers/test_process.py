@@ -90,8 +90,8 @@ async def test_a_cancelled_caller_takes_its_child_along(tmp_path: Path) -> None:
 async def test_a_killed_parent_takes_its_child_along(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     slow = (
-        "import os,time,app.solvers.process as p\n"
-        f"p._end_with_parent(os.getppid()); open({str(note)!r},'w').write(str(os.getpid())); time.sleep(600)"
+        "import os,time,app.solvers.lifeline as p\n"
+        f"p.end_with_parent(os.getppid()); open({str(note)!r},'w').write(str(os.getpid())); time.sleep(600)"
     )
     starter = f"import subprocess,sys; subprocess.run([sys.executable, '-c', {slow!r}])"
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", starter, cwd=SOURCE_ROOT)

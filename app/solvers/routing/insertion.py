@@ -28,9 +28,9 @@ def cheapest(
     """The feasible place that costs least over all vehicles; None where there is none."""
     best: Insertion | None = None
     for vehicle in vehicles:
-        if not may_serve(vehicle, visit):
-            continue
         present = orders.get(vehicle.id, ())
+        if not may_serve(vehicle, visit) or not _has_room(vehicle, [*present, visit]):
+            continue
         present_route = timetable(travel, vehicle, present) if present else None
         before = present_route.cost if present_route else 0.0
         for position in _positions(travel, vehicle, present, visit):
@@ -40,6 +40,13 @@ def cheapest(
             if best is None or route.cost - before < best.cost:
                 best = Insertion(vehicle_id=vehicle.id, position=position, cost=route.cost - before)
     return best
+
+
+def _has_room(vehicle: Vehicle, visits: Sequence[Visit]) -> bool:
+    """Whether the visits fit by number and load, in whichever order: asked first, since it costs least."""
+    if vehicle.max_stops is not None and len(visits) > vehicle.max_stops:
+        return False
+    return all(sum(visit.demand[d] for visit in visits) <= most for d, most in enumerate(vehicle.capacities))
 
 
 def _positions(travel: TravelMatrix, vehicle: Vehicle, present: Sequence[Visit], visit: Visit) -> list[int]:

@@ -1,12 +1,22 @@
 """One vehicle's timetable for a given order of visits: the single place that says when it arrives and what it costs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from app.solvers.routing.problem import TravelMatrix, Vehicle, Visit, may_serve
+from app.solvers.routing.problem import Integers, TravelMatrix, Vehicle, Visit, may_serve
 from app.solvers.routing.solution import PlannedStop, Route
 
-Leg = tuple[int, int]
 UNBOUNDED = 10**12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """When the vehicle leaves, reaches each visit, begins each service, and ends: in seconds."""
+
+    start: int
+    arrivals: list[int]
+    begins: list[int]
+    end: int
 
 
 def cost_of(vehicle: Vehicle, *, metres: int, seconds: int) -> float:
@@ -28,75 +38,81 @@ def timetable(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit]) -
     Leaving later absorbs waiting until none is left, or until a visit misses a window and falls into its next one.
     Each such leap moves a visit to a later window, so there are at most as many departures to try as windows.
     """
+    legs = _legs(travel.durations_seconds, vehicle, visits)
     start = max([vehicle.shift.start_seconds, *(visit.release_seconds or 0 for visit in visits)])
-    best: Route | None = None
-    while (route := _drive(travel, vehicle, visits, start=start)) and route.end_seconds <= vehicle.shift.end_seconds:
-        waited, room = _slack(route, visits)
-        later = min(waited, room)
-        if later:
-            route = _drive(travel, vehicle, visits, start=start + later) or route
-        if best is None or route.duration_seconds < best.duration_seconds:
-            best = route
-        if room == UNBOUNDED or waited <= 0:
+    best: Drive | None = None
+    while (drive := _drive(legs, visits, start=start)) is not None and drive.end <= vehicle.shift.end_seconds:
+        waited, room = _slack(drive, visits)
+        if later := min(waited, room):
+            drive = _drive(legs, visits, start=start + later) or drive
+        if best is None or drive.end - drive.start < best.end - best.start:
+            best = drive
+        if waited == 0 or room == UNBOUNDED:
             break
         start += room + 1
-    return best
+    return None if best is None else _route(travel, vehicle, visits, best)
 
 
-def _slack(route: Route, visits: Sequence[Visit]) -> tuple[int, int]:
+def _drive(legs: Sequence[int], visits: Sequence[Visit], *, start: int) -> Drive | None:
+    """Each visit as soon as possible after this departure; None where its last window has closed by then."""
+    clock, arrivals, begins = start, [], []
+    for leg, visit in zip(legs, visits, strict=False):
+        begin = service_start(visit, clock + leg)
+        if begin is None:
+            return None
+        arrivals.append(clock + leg)
+        begins.append(begin)
+        clock = begin + visit.service_seconds
+    return Drive(start=start, arrivals=arrivals, begins=begins, end=clock + legs[-1])
+
+
+def _slack(drive: Drive, visits: Sequence[Visit]) -> tuple[int, int]:
     """All seconds waited on the way, and how much later the vehicle may leave with every visit in the same window."""
     waited, room = 0, UNBOUNDED
-    for stop, visit in zip(route.stops, visits, strict=True):
-        waited += stop.service_start_seconds - stop.arrival_seconds
-        closing = _closing(visit, stop.service_start_seconds)
-        if closing is not None:
-            room = min(room, waited + closing - stop.service_start_seconds)
+    for visit, arrival, begin in zip(visits, drive.arrivals, drive.begins, strict=True):
+        waited += begin - arrival
+        if visit.windows:
+            room = min(room, waited + _closing(visit, begin) - begin)
     return waited, room
 
 
-def _closing(visit: Visit, moment: int) -> int | None:
+def _closing(visit: Visit, moment: int) -> int:
     """When the window that holds the moment closes, the longest one where several do."""
-    return max((w.end_seconds for w in visit.windows if w.start_seconds <= moment <= w.end_seconds), default=None)
+    return max(w.end_seconds for w in visit.windows if w.start_seconds <= moment <= w.end_seconds)
 
 
-def _drive(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit], *, start: int) -> Route | None:
-    clock, place, metres = start, vehicle.start_location, 0
-    load = [sum(visit.demand[d] for visit in visits) for d in range(len(vehicle.capacities))]
-    left = list(load)
-    stops = []
-    for visit in visits:
-        leg_metres, leg_seconds = _leg(travel, place, visit.location)
-        begin = service_start(visit, clock + leg_seconds)
-        if begin is None:
-            return None
-        left = [have - less for have, less in zip(left, visit.demand, strict=True)]
+def _legs(matrix: Integers, vehicle: Vehicle, visits: Sequence[Visit]) -> list[int]:
+    """One leg to each visit and one to the end, which is nothing where the route ends at its last visit."""
+    places = [vehicle.start_location, *(visit.location for visit in visits)]
+    legs: list[int] = matrix[places[:-1], places[1:]].tolist()
+    return [*legs, 0 if vehicle.end_location is None else int(matrix[places[-1], vehicle.end_location])]
+
+
+def _route(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit], drive: Drive) -> Route:
+    load = tuple(sum(visit.demand[d] for visit in visits) for d in range(len(vehicle.capacities)))
+    left, stops = load, []
+    for visit, arrival, begin in zip(visits, drive.arrivals, drive.begins, strict=True):
+        left = tuple(have - less for have, less in zip(left, visit.demand, strict=True))
         stops.append(
             PlannedStop(
                 visit_id=visit.id,
-                arrival_seconds=clock + leg_seconds,
+                arrival_seconds=arrival,
                 service_start_seconds=begin,
                 departure_seconds=begin + visit.service_seconds,
-                load_after=tuple(left),
+                load_after=left,
             )
         )
-        clock, place, metres = begin + visit.service_seconds, visit.location, metres + leg_metres
-    if vehicle.end_location is not None:
-        leg_metres, leg_seconds = _leg(travel, place, vehicle.end_location)
-        clock, metres = clock + leg_seconds, metres + leg_metres
+    metres, seconds = sum(_legs(travel.distances_metres, vehicle, visits)), drive.end - drive.start
     return Route(
         vehicle_id=vehicle.id,
         stops=tuple(stops),
-        start_seconds=start,
-        end_seconds=clock,
-        load=tuple(load),
+        start_seconds=drive.start,
+        end_seconds=drive.end,
+        load=load,
         distance_metres=metres,
-        duration_seconds=clock - start,
-        cost=cost_of(vehicle, metres=metres, seconds=clock - start),
+        duration_seconds=seconds,
+        cost=cost_of(vehicle, metres=metres, seconds=seconds),
     )
-
-
-def _leg(travel: TravelMatrix, start: int, end: int) -> Leg:
-    return int(travel.distances_metres[start, end]), int(travel.durations_seconds[start, end])
 
 
 def fits(vehicle: Vehicle, route: Route) -> bool:

@@ -25,6 +25,7 @@ class RelaxedConstraint(StrEnum):
     ALLOWED_VEHICLES = "ALLOWED_VEHICLES"
     CAPACITY = "CAPACITY"
     SHIFT = "SHIFT"
+    DISTANCE = "DISTANCE"
     FLEET = "FLEET"
     PENALTY = "PENALTY"
 
