@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     access_token_minutes: int = 15
     refresh_token_days: int = 30
     solver_processes: int = 2
-    database_pool_size: int = 10
+    database_pool_size: int = 20
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from app.web.pages import TRACKING_FILES, page_routes
 
-CONTRACT = Path(__file__).parents[1] / "contract" / "tracking.graphql"
+CONTRACT = Path(__file__).parents[2] / "clients" / "contract" / "tracking.graphql"
 
 
 def operations(file: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.web.pages import page_routes
 from tests.browser import running_browser, serving
 
-CONTRACT = Path(__file__).parents[1] / "contract" / "tracking.graphql"
+CONTRACT = Path(__file__).parents[2] / "clients" / "contract" / "tracking.graphql"
 DOCUMENTS = {
     name: text
     for text, name in re.findall(
