@@ -1,4 +1,5 @@
 from itertools import product
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,7 +110,7 @@ def test_each_limit_is_held_to_the_last_unit() -> None:
     route = drive(van(capacities=(9, 9)), visit("a", 5, demand=(3, 4)))
     limits = ({"max_duration_seconds": 600}, {"max_distance_metres": 10_000}, {"max_stops": 1})
     for limit, less in product(limits, (0, 1)):
-        strict = {name: most - less for name, most in limit.items()}
+        strict: dict[str, Any] = {name: most - less for name, most in limit.items()}
         assert fits(van(capacities=(9, 9), **strict), route) is (less == 0)
     assert fits(van(capacities=(3, 4)), route)
     assert not fits(van(capacities=(2, 4)), route)
