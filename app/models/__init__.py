@@ -3,6 +3,18 @@
 from app.models.accounts import ApiKey, KeyScope, RefreshToken, User, UserKind
 from app.models.allocations import Allocation, AllocationState
 from app.models.base import metadata
+from app.models.bookings import (
+    Booking,
+    BookingState,
+    CarrierGateway,
+    CarrierNotice,
+    GatewayKind,
+    Interchange,
+    InterchangeDirection,
+    InterchangeState,
+    NoticeSource,
+    NoticeState,
+)
 from app.models.carriers import Carrier, CarrierCapacity, CarrierKind, TenderMode
 from app.models.decisions import Decision, DecisionKind
 from app.models.driver_events import DriverEvent, RecordOutcome
@@ -27,6 +39,7 @@ from app.models.shipments import (
     CarrierMilestone,
     DeliveryAttempt,
     FailureReason,
+    MilestoneKind,
     Shipment,
     ShipmentLine,
     ShipmentState,
@@ -40,10 +53,14 @@ __all__ = [
     "AllocationState",
     "ApiKey",
     "AttemptOutcome",
+    "Booking",
+    "BookingState",
     "Carrier",
     "CarrierCapacity",
+    "CarrierGateway",
     "CarrierKind",
     "CarrierMilestone",
+    "CarrierNotice",
     "Channel",
     "Counter",
     "Decision",
@@ -59,10 +76,14 @@ __all__ = [
     "FailureReason",
     "Feedback",
     "FulfilmentNode",
+    "GatewayKind",
     "Handover",
     "Hold",
     "HoldState",
     "IdempotentCall",
+    "Interchange",
+    "InterchangeDirection",
+    "InterchangeState",
     "InventoryLevel",
     "InventoryMovement",
     "Job",
@@ -71,8 +92,11 @@ __all__ = [
     "KeyScope",
     "Message",
     "MessageState",
+    "MilestoneKind",
     "MovementReason",
     "NodeKind",
+    "NoticeSource",
+    "NoticeState",
     "Order",
     "OrderKind",
     "OrderLine",

@@ -69,6 +69,17 @@ class FailureReason(StrEnum):
     OTHER = "OTHER"
 
 
+class MilestoneKind(StrEnum):
+    """What a carrier reports."""
+
+    PICKED_UP = "PICKED_UP"
+    OUT_FOR_DELIVERY = "OUT_FOR_DELIVERY"
+    DELIVERED = "DELIVERED"
+    ATTEMPT_FAILED = "ATTEMPT_FAILED"
+    RETURNED = "RETURNED"
+    LOST = "LOST"
+
+
 class Shipment(TimedRow, table=True):
     """Goods from one node by one carrier to one door."""
 

@@ -10,6 +10,7 @@ from app.models import (
     AttemptOutcome,
     DeliveryAttempt,
     FailureReason,
+    MilestoneKind,
     RecordOutcome,
     Shipment,
     ShipmentLine,
@@ -22,7 +23,7 @@ from app.orchestration.nodes import queries as nodes
 from app.orchestration.orders import queries as orders
 from app.orchestration.proofs import queries as proofs
 from app.orchestration.shipments import queries
-from app.orchestration.shipments.milestones import Milestone, MilestoneKind
+from app.orchestration.shipments.milestones import Milestone
 from app.orchestration.shipments.policies import lateness_risk
 from app.orchestration.stops import queries as stops
 from app.schema.addresses import AddressType

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -14,23 +13,11 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import NotFound, Refusal, UserError
 from app.core.ids import new_id
-from app.models import CarrierMilestone, FailureReason, RecordOutcome, Shipment, ShipmentState
+from app.models import CarrierMilestone, FailureReason, MilestoneKind, RecordOutcome, Shipment, ShipmentState
 from app.orchestration.rows import check_row_count
 from app.orchestration.shipments.operations import Happening, advance
 from app.orchestration.shipments.policies import NEXT, TERMINAL, ShipmentEvent
 from app.orchestration.shipments.queries import visible
-
-
-class MilestoneKind(StrEnum):
-    """What a carrier reports."""
-
-    PICKED_UP = "PICKED_UP"
-    OUT_FOR_DELIVERY = "OUT_FOR_DELIVERY"
-    DELIVERED = "DELIVERED"
-    ATTEMPT_FAILED = "ATTEMPT_FAILED"
-    RETURNED = "RETURNED"
-    LOST = "LOST"
-
 
 Event, Kind = ShipmentEvent, MilestoneKind
 
