@@ -91,10 +91,11 @@ class Driver:
         else:
             await self._record(done, delivered=await self._handover(stop, reference, person.name, done))
             self.delivered += 1
-        await self._record(done + timedelta(seconds=10), departed={"stopId": stop["id"]})
+        left = done + timedelta(seconds=10)
+        await self._record(left, departed={"stopId": stop["id"]})
         if self._draw.random() >= OFFLINE_SHARE:
             await self._send()
-        return done
+        return left
 
     async def _handover(self, stop: dict[str, Any], reference: str, name: str, at: datetime) -> dict[str, Any]:
         kinds = [kind for kind in stop["proofRequirements"] if kind != "CASH"] or ["PHOTO"]

@@ -7,7 +7,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.database import Database
-from app.models import Event, InventoryLevel, InventoryMovement, Product
+from app.models import Event, InventoryLevel, InventoryMovement, MovementReason, Product
 from app.orchestration.inventory import operations
 from tests.client import DISPATCHER, INTEGRATION, Client
 from tests.documents import document
@@ -62,7 +62,9 @@ async def test_a_count_sets_the_level_and_makes_the_product_of_a_new_sku(client:
 async def test_each_bad_count_answers_its_own_error_and_the_good_one_lands(client: Client, database: Database) -> None:
     node, _ = await a_world(database, on_hand=10)
     async with database.transaction() as session:
-        await operations.reserve(session, {node.id: {"PEAR": 6}}, now=clock.now())
+        await operations.move(
+            session, MovementReason.RESERVE, operations.goods_of(node.id, {"PEAR": 6}), now=clock.now()
+        )
     await count(client, {"node": "LIS", "sku": "APPLE", "onHand": 10, "asOf": LATER})
     before = await rows(database)
     found = await count(

@@ -16,6 +16,7 @@ from app.models import (
     Allocation,
     Decision,
     DecisionKind,
+    MovementReason,
     Order,
     OrderState,
     Severity,
@@ -118,8 +119,12 @@ async def _try(
     assert chosen is not None
     try:
         async with session.begin_nested():
-            for part in chosen.parts:
-                await stock.reserve(session, {part.node.id: part.quantities}, now=now, order_id=order.id)
+            goods = [
+                each
+                for part in chosen.parts
+                for each in stock.goods_of(part.node.id, part.quantities, order_id=order.id)
+            ]
+            await stock.move(session, MovementReason.RESERVE, goods, now=now)
             for part in sorted(chosen.parts, key=lambda part: part.carrier.id):
                 await capacity.book(session, carrier=part.carrier, day=chosen.day)
     except Refusal:

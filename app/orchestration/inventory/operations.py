@@ -1,12 +1,13 @@
-"""Stock that orders take and give back: reserve, release, pick, deliver, put back, lose. All lines or none.
+"""Stock that orders take and give back: reserved, released, picked, delivered, put back, lost. All goods or none.
 
-Each verb locks the levels in the order of (node, sku), changes them, and writes one line of the ledger per level, so
-that the ledger's sum stays the level. Leaves out what warehouses report: that is stocktaking.py.
+`move` locks the levels in the order of (node, sku), changes them, and writes one line of the ledger for each of the
+goods, so that the ledger's sum stays the level. Leaves out what warehouses report: that is stocktaking.py.
 """
 
 import uuid
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import insert, select, tuple_
@@ -18,81 +19,50 @@ from app.core.ids import new_id
 from app.models import FulfilmentNode, InventoryLevel, InventoryMovement, MovementReason
 from app.orchestration.inventory.policies import EFFECTS, Effect, InsufficientStock, shortage
 
-# Node -> sku -> quantity.
-LinesByNode = Mapping[uuid.UUID, Mapping[str, int]]
 LevelKey = tuple[uuid.UUID, str]
 
 
-async def reserve(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
+@dataclass(frozen=True, kw_only=True)
+class Goods:
+    """So many of an sku at a node, and for whom they move."""
+
+    node_id: uuid.UUID
+    sku: str
+    quantity: int
+    order_id: uuid.UUID | None = None
+    shipment_id: uuid.UUID | None = None
+
+
+def goods_of(
+    node_id: uuid.UUID,
+    quantities: Mapping[str, int],
     *,
-    now: datetime,
     order_id: uuid.UUID | None = None,
     shipment_id: uuid.UUID | None = None,
-) -> None:
-    """Keeps stock for an order: reserved goes up. Refuses all with `InsufficientStock` where one line is short."""
-    await _take(session, lines_by_node, MovementReason.RESERVE, now=now, order_id=order_id, shipment_id=shipment_id)
+) -> list[Goods]:
+    """The goods of one node, from sku -> quantity."""
+    return [
+        Goods(node_id=node_id, sku=sku, quantity=quantity, order_id=order_id, shipment_id=shipment_id)
+        for sku, quantity in quantities.items()
+    ]
 
 
-async def release(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
-    *,
-    now: datetime,
-    order_id: uuid.UUID | None = None,
-    shipment_id: uuid.UUID | None = None,
-) -> None:
-    """Gives a reservation up: reserved goes down."""
-    await _take(session, lines_by_node, MovementReason.RELEASE, now=now, order_id=order_id, shipment_id=shipment_id)
-
-
-async def pick(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
-    *,
-    now: datetime,
-    order_id: uuid.UUID | None = None,
-    shipment_id: uuid.UUID | None = None,
-) -> None:
-    """Reserved goods leave the node: on hand and reserved go down, in transit goes up."""
-    await _take(session, lines_by_node, MovementReason.PICK, now=now, order_id=order_id, shipment_id=shipment_id)
-
-
-async def deliver(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
-    *,
-    now: datetime,
-    order_id: uuid.UUID | None = None,
-    shipment_id: uuid.UUID | None = None,
-) -> None:
-    """Goods reached the door: in transit goes down."""
-    await _take(session, lines_by_node, MovementReason.DELIVER, now=now, order_id=order_id, shipment_id=shipment_id)
-
-
-async def put_back(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
-    *,
-    now: datetime,
-    order_id: uuid.UUID | None = None,
-    shipment_id: uuid.UUID | None = None,
-) -> None:
-    """Goods came back to the node: in transit goes down, on hand goes up."""
-    await _take(session, lines_by_node, MovementReason.RETURN, now=now, order_id=order_id, shipment_id=shipment_id)
-
-
-async def lose(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
-    *,
-    now: datetime,
-    order_id: uuid.UUID | None = None,
-    shipment_id: uuid.UUID | None = None,
-) -> None:
-    """Goods are gone on the way: in transit goes down."""
-    await _take(session, lines_by_node, MovementReason.LOSS, now=now, order_id=order_id, shipment_id=shipment_id)
+async def move(session: AsyncSession, reason: MovementReason, goods: Sequence[Goods], *, now: datetime) -> None:
+    """Moves goods as EFFECTS says for the reason. Refuses all with `InsufficientStock` where one level is short."""
+    moving = [each for each in goods if each.quantity]
+    if any(each.quantity < 0 for each in moving):
+        raise ValueError(f"Stock cannot move by a negative quantity: {moving}.")
+    wanted: Counter[LevelKey] = Counter()
+    for each in moving:
+        wanted[each.node_id, each.sku] += each.quantity
+    effect = EFFECTS[reason]
+    levels = await lock_levels(session, wanted)
+    await _check(session, wanted, levels, effect)
+    for key, quantity in wanted.items():
+        _change(levels[key], effect, quantity)
+    if moving:
+        rows = [_movement(each, reason, effect, now=now) for each in sorted(moving, key=_key)]
+        await session.execute(insert(InventoryMovement), rows)
 
 
 async def lock_levels(
@@ -117,47 +87,23 @@ async def lock_levels(
     return {(level.node_id, level.sku): level for level in found}
 
 
-async def _take(
-    session: AsyncSession,
-    lines_by_node: LinesByNode,
-    reason: MovementReason,
-    *,
-    now: datetime,
-    order_id: uuid.UUID | None,
-    shipment_id: uuid.UUID | None,
-) -> None:
-    wanted = {
-        (node_id, sku): quantity
-        for node_id, lines in lines_by_node.items()
-        for sku, quantity in lines.items()
-        if quantity
+def _key(goods: Goods) -> LevelKey:
+    return goods.node_id, goods.sku
+
+
+def _movement(goods: Goods, reason: MovementReason, effect: Effect, *, now: datetime) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "created_at": now,
+        "node_id": goods.node_id,
+        "sku": goods.sku,
+        "on_hand_delta": effect.on_hand * goods.quantity,
+        "reserved_delta": effect.reserved * goods.quantity,
+        "in_transit_delta": effect.in_transit * goods.quantity,
+        "reason": reason,
+        "order_id": goods.order_id,
+        "shipment_id": goods.shipment_id,
     }
-    if any(quantity < 0 for quantity in wanted.values()):
-        raise ValueError(f"Stock cannot move by a negative quantity: {wanted}.")
-    effect = EFFECTS[reason]
-    levels = await lock_levels(session, wanted)
-    await _check(session, wanted, levels, effect)
-    for key, quantity in wanted.items():
-        _change(levels[key], effect, quantity)
-    if wanted:
-        await session.execute(
-            insert(InventoryMovement),
-            [
-                {
-                    "id": new_id(),
-                    "created_at": now,
-                    "node_id": node_id,
-                    "sku": sku,
-                    "on_hand_delta": effect.on_hand * quantity,
-                    "reserved_delta": effect.reserved * quantity,
-                    "in_transit_delta": effect.in_transit * quantity,
-                    "reason": reason,
-                    "order_id": order_id,
-                    "shipment_id": shipment_id,
-                }
-                for (node_id, sku), quantity in sorted(wanted.items())
-            ],
-        )
 
 
 async def _check(

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
-from app.models import Allocation, AllocationState, Carrier, Order, Shipment, ShipmentState
+from app.models import Allocation, AllocationState, Carrier, MovementReason, Order, Shipment, ShipmentState
 from app.orchestration.carriers import capacity
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
@@ -114,6 +114,7 @@ async def _release_allocations(session: AsyncSession, order: Order, *, now: date
     for allocation, carrier in found.all():
         if allocation.state is AllocationState.COMMITTED:
             quantities = {line["sku"]: line["quantity"] for line in allocation.lines}
-            await stock.release(session, {allocation.node_id: quantities}, now=now, order_id=order.id)
+            goods = stock.goods_of(allocation.node_id, quantities, order_id=order.id)
+            await stock.move(session, MovementReason.RELEASE, goods, now=now)
             await capacity.unbook(session, carrier=carrier, day=allocation.capacity_date)
         allocation.state = AllocationState.RELEASED

@@ -30,7 +30,7 @@ from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.routes.policies import RouteEvent, check_loading, next_state
-from app.orchestration.shipments.operations import Happening, advance
+from app.orchestration.shipments.operations import Happening, advance_all
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.stops import operations as visits
 from app.orchestration.stops import policies as stop_rules
@@ -130,10 +130,9 @@ async def scan(session: AsyncSession, tour: Tour, barcodes: Sequence[str], momen
             f"Route {tour.route.reference} carries no parcel {', '.join(unknown[:10])}. Leave it at the node.",
             field="barcodes",
         )
-    for barcode in dict.fromkeys(barcodes):
-        shipment = by_barcode[barcode]
-        if shipment.state is not ShipmentState.PICKED_UP:
-            await _advance(session, tour.route, shipment, ShipmentEvent.PICK_UP, moment)
+    scanned = [by_barcode[barcode] for barcode in dict.fromkeys(barcodes)]
+    new = [shipment for shipment in scanned if shipment.state is not ShipmentState.PICKED_UP]
+    await _advance(session, tour.route, new, ShipmentEvent.PICK_UP, moment)
 
 
 async def start(session: AsyncSession, tour: Tour, moment: Moment) -> None:
@@ -146,14 +145,12 @@ async def start(session: AsyncSession, tour: Tour, moment: Moment) -> None:
     if loaded:
         await _leave_behind(session, tour, waiting, moment)
     else:
-        for shipment in waiting:
-            await _advance(session, route, shipment, ShipmentEvent.PICK_UP, moment)
+        await _advance(session, route, waiting, ShipmentEvent.PICK_UP, moment)
         loaded, waiting = waiting, []
     route.state, route.started_at = state, moment.at
     route.version += 1
     await etas.refresh(session, route, actor=moment.actor, now=moment.now, is_quiet=True)
-    for shipment in loaded:
-        await _advance(session, route, shipment, ShipmentEvent.DEPART, moment)
+    await _advance(session, route, loaded, ShipmentEvent.DEPART, moment)
     head_for_next(route, tour.stops)
     data: Json = {"loaded": len(loaded), "leftBehind": [shipment.reference for shipment in waiting]}
     _tell(session, "route.started", route, actor=moment.actor, now=moment.now, data=data)
@@ -165,9 +162,8 @@ async def complete(session: AsyncSession, tour: Tour, moment: Moment) -> None:
     state = next_state(route, RouteEvent.COMPLETE)
     for stop in tour.stops:
         await _close(session, tour, stop, moment)
-    for shipment in tour.shipments:
-        if shipment.state is ShipmentState.RETURNING:
-            await _advance(session, route, shipment, ShipmentEvent.RETURN, moment)
+    returning = [shipment for shipment in tour.shipments if shipment.state is ShipmentState.RETURNING]
+    await _advance(session, route, returning, ShipmentEvent.RETURN, moment)
     route.state, route.completed_at = state, moment.at
     route.version += 1
     outcomes = [stop.outcome.value for stop in tour.stops if stop.outcome is not None]
@@ -205,8 +201,8 @@ async def _check_free(session: AsyncSession, route: Route) -> None:
 
 async def _leave_behind(session: AsyncSession, tour: Tour, missing: Sequence[Shipment], moment: Moment) -> None:
     """Goods that were not loaded wait for another plan; stops without any goods are not driven to."""
+    await _advance(session, tour.route, missing, ShipmentEvent.UNPLAN, moment)
     for shipment in missing:
-        await _advance(session, tour.route, shipment, ShipmentEvent.UNPLAN, moment)
         subject = Subject(
             kind="shipment",
             id=shipment.id,
@@ -229,10 +225,11 @@ def _is_loaded(shipment: Shipment) -> bool:
 
 
 async def _advance(
-    session: AsyncSession, route: Route, shipment: Shipment, event: ShipmentEvent, moment: Moment
+    session: AsyncSession, route: Route, shipments: Sequence[Shipment], event: ShipmentEvent, moment: Moment
 ) -> None:
-    happening = Happening(at=moment.at, driver_id=route.driver_id, route_id=route.id)
-    await advance(session, shipment, event, actor=moment.actor, now=moment.now, happening=happening)
+    if shipments:
+        happening = Happening(at=moment.at, driver_id=route.driver_id, route_id=route.id)
+        await advance_all(session, shipments, event, actor=moment.actor, now=moment.now, happening=happening)
 
 
 def _tell(session: AsyncSession, type: str, route: Route, *, actor: Principal, now: datetime, data: Json) -> None:

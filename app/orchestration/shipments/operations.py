@@ -1,6 +1,6 @@
 """Making shipments, and moving them from state to state: the only door to a shipment's state.
 
-`advance` moves stock, counts attempts, writes the log and lets the order follow. Leaves out who may ask for it.
+`advance_all` moves stock, counts attempts, writes the log and lets the order follow. Leaves out who may ask for it.
 """
 
 import uuid
@@ -8,32 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import Principal
-from app.core.errors import Refusal
 from app.models import (
     Allocation,
     AllocationState,
     DeliveryAttempt,
     FailureReason,
-    InventoryMovement,
-    MovementReason,
     Order,
     OrderLine,
     Shipment,
     ShipmentLine,
+    ShipmentState,
 )
 from app.models.base import Json
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
-from app.orchestration.inventory import operations as stock
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies import queries as rules
-from app.orchestration.shipments import failures, policies
+from app.orchestration.shipments import failures, goods, policies
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.shipments.rollup import order_events
 
@@ -42,13 +39,6 @@ ORDER_LOG_TYPE = {
     OrderEvent.COMPLETE: "order.completed",
     OrderEvent.COMPLETE_PARTIALLY: "order.partially_completed",
     OrderEvent.FAIL: "order.failed",
-}
-STOCK_VERB = {
-    MovementReason.PICK: stock.pick,
-    MovementReason.DELIVER: stock.deliver,
-    MovementReason.RETURN: stock.put_back,
-    MovementReason.LOSS: stock.lose,
-    MovementReason.RELEASE: stock.release,
 }
 
 
@@ -123,33 +113,51 @@ async def advance(
     happening: Happening = NOTHING_MORE,
     data: Json | None = None,
 ) -> Shipment:
-    """Moves a shipment to its next state, with all that follows: stock, attempts, the log, the order.
+    """Moves one shipment to its next state: see `advance_all`."""
+    (moved,) = await advance_all(session, [shipment], event, actor=actor, now=now, happening=happening, data=data)
+    return moved
 
-    Locks the order, then the shipment. Refuses with INVALID_STATE what may not follow; then nothing has changed.
+
+async def advance_all(
+    session: AsyncSession,
+    shipments: Sequence[Shipment],
+    event: ShipmentEvent,
+    *,
+    actor: Principal,
+    now: datetime,
+    happening: Happening = NOTHING_MORE,
+    data: Json | None = None,
+) -> list[Shipment]:
+    """Moves shipments to their next state, with all that follows: stock, attempts, the log, their orders.
+
+    Locks the orders, then the shipments. Refuses with INVALID_STATE what may not follow; then nothing has changed.
     After FAIL the policy decides: `not_before` says when the next attempt may start, or the goods are sent back.
     """
-    order, shipment = await lock(session, shipment)
-    shipment.state = policies.next_state(shipment, event)
-    shipment.version += 1
-    lines = await lines_of(session, shipment)
-    await _move_stock(session, shipment, event, lines, happening, now=now)
-    if event in policies.ATTEMPT:
-        await _record_attempt(session, shipment, event, lines, happening, now=now)
-    await _follow_allocation(session, shipment, event)
-    _log(
-        session,
-        shipment,
-        type=policies.LOG_TYPE[event],
-        actor=actor,
-        now=now,
-        route_id=happening.route_id,
-        data={**_told(shipment, happening), **(data or {})},
-    )
-    if event is ShipmentEvent.FAIL:
-        await _after_failure(session, shipment, happening, actor=actor, now=now)
-    await roll_up(session, order, actor=actor, now=now)
+    orders_of, moving = await _lock_all(session, shipments)
+    states = [policies.next_state(shipment, event) for shipment in moving]
+    lines = await goods.lines_by_shipment(session, [shipment.id for shipment in moving])
+    await goods.move(session, moving, event, lines, happening.delivered, now=now)
+    for shipment, state in zip(moving, states, strict=True):
+        shipment.state = state
+        shipment.version += 1
+        if event in policies.ATTEMPT:
+            await _record_attempt(session, shipment, event, lines[shipment.id], happening, now=now)
+    await _follow_allocations(session, moving, event)
+    for shipment in moving:
+        _log(
+            session,
+            shipment,
+            type=policies.LOG_TYPE[event],
+            actor=actor,
+            now=now,
+            route_id=happening.route_id,
+            data={**_told(shipment, happening), **(data or {})},
+        )
+        if event is ShipmentEvent.FAIL:
+            await _after_failure(session, shipment, happening, actor=actor, now=now)
+    await _roll_up(session, orders_of, actor=actor, now=now)
     await session.flush()
-    return shipment
+    return moving
 
 
 def begin(session: AsyncSession, shipment: Shipment, event: ShipmentEvent, *, actor: Principal, now: datetime) -> None:
@@ -168,113 +176,66 @@ def begin(session: AsyncSession, shipment: Shipment, event: ShipmentEvent, *, ac
 
 async def lock(session: AsyncSession, shipment: Shipment) -> tuple[Order, Shipment]:
     """The order and then the shipment, locked and read afresh."""
-    order = await session.scalar(
-        select(Order)
-        .where(col(Order.id) == shipment.order_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    found = await session.scalar(
-        select(Shipment)
-        .where(col(Shipment.id) == shipment.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    assert order is not None, "a shipment has an order"
-    assert found is not None, "shipments are never deleted"
+    (order,), (found,) = await _lock_all(session, [shipment])
     return order, found
 
 
-async def lines_of(session: AsyncSession, shipment: Shipment) -> list[ShipmentLine]:
-    """The shipment's lines, by sku."""
-    found = await session.scalars(
-        select(ShipmentLine).where(col(ShipmentLine.shipment_id) == shipment.id).order_by(col(ShipmentLine.sku))
+async def _lock_all(session: AsyncSession, shipments: Sequence[Shipment]) -> tuple[list[Order], list[Shipment]]:
+    """The orders and then the shipments, each in the order of their keys, locked and read afresh."""
+    orders_found = await session.scalars(
+        select(Order)
+        .where(col(Order.id).in_({shipment.order_id for shipment in shipments}))
+        .order_by(col(Order.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
-    return list(found)
+    locked = await session.scalars(
+        select(Shipment)
+        .where(col(Shipment.id).in_([shipment.id for shipment in shipments]))
+        .order_by(col(Shipment.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(orders_found), list(locked)
 
 
 async def roll_up(session: AsyncSession, order: Order, *, actor: Principal, now: datetime) -> None:
     """Lets a locked order follow its shipments."""
+    await _roll_up(session, [order], actor=actor, now=now)
+
+
+async def _roll_up(session: AsyncSession, locked: Sequence[Order], *, actor: Principal, now: datetime) -> None:
     await session.flush()
-    states = list(await session.scalars(select(col(Shipment.state)).where(col(Shipment.order_id) == order.id)))
-    lacking = await session.scalar(
-        select(col(OrderLine.id))
-        .where(col(OrderLine.order_id) == order.id, col(OrderLine.delivered_quantity) < col(OrderLine.quantity))
-        .limit(1)
+    keys = [order.id for order in locked]
+    states: dict[uuid.UUID, list[ShipmentState]] = {key: [] for key in keys}
+    found = await session.execute(
+        select(col(Shipment.order_id), col(Shipment.state)).where(col(Shipment.order_id).in_(keys))
     )
-    for event in order_events(order.state, states, is_all_delivered=lacking is None):
-        order.state = orders.next_state(order.state, event, reference=order.reference)
-        order.version, order.updated_at = order.version + 1, now
-        log.append(
-            session,
-            type=ORDER_LOG_TYPE[event],
-            subject=Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id),
-            actor=actor,
-            now=now,
-            summary=f"Order {order.reference} was {event.value}.",
+    for order_id, state in found.all():
+        states[order_id].append(state)
+    lacking = set(
+        await session.scalars(
+            select(col(OrderLine.order_id))
+            .where(col(OrderLine.order_id).in_(keys), col(OrderLine.delivered_quantity) < col(OrderLine.quantity))
+            .distinct()
         )
-
-
-async def _move_stock(
-    session: AsyncSession,
-    shipment: Shipment,
-    event: ShipmentEvent,
-    lines: Sequence[ShipmentLine],
-    happening: Happening,
-    *,
-    now: datetime,
-) -> None:
-    whole = {line.sku: line.quantity for line in lines}
-    if event is ShipmentEvent.DELIVER_PARTLY:
-        handed_over = _checked_part(shipment, lines, happening.delivered)
-        rest = {sku: quantity - handed_over.get(sku, 0) for sku, quantity in whole.items()}
-        moves = [(MovementReason.DELIVER, handed_over), (MovementReason.RETURN, rest)]
-    elif event is ShipmentEvent.PICK_UP and await _was_picked(session, shipment):
-        return  # a second attempt: the goods are in transit already
-    else:
-        moves = [(policies.MOVEMENT[event], whole)] if event in policies.MOVEMENT else []
-    for reason, quantities in moves:
-        await STOCK_VERB[reason](
-            session, {shipment.node_id: quantities}, now=now, order_id=shipment.order_id, shipment_id=shipment.id
-        )
-
-
-async def _was_picked(session: AsyncSession, shipment: Shipment) -> bool:
-    if not shipment.attempt_count:
-        return False
-    found = await session.scalar(
-        select(col(InventoryMovement.id))
-        .where(
-            col(InventoryMovement.shipment_id) == shipment.id,
-            col(InventoryMovement.reason) == MovementReason.PICK,
-        )
-        .limit(1)
     )
-    return found is not None
+    for order in locked:
+        for event in order_events(order.state, states[order.id], is_all_delivered=order.id not in lacking):
+            _follow(session, order, event, actor=actor, now=now)
 
 
-def _checked_part(
-    shipment: Shipment, lines: Sequence[ShipmentLine], delivered: Mapping[str, int] | None
-) -> Mapping[str, int]:
-    """What a partial delivery handed over; refuses all, nothing, and what was never sent."""
-    sent = {line.sku: line.quantity for line in lines}
-    given = {sku: quantity for sku, quantity in (delivered or {}).items() if quantity}
-    for sku, quantity in given.items():
-        if not 0 < quantity <= sent.get(sku, 0):
-            raise Refusal(
-                "QUANTITY_NOT_SHIPPED",
-                f"Shipment {shipment.reference} holds {sent.get(sku, 0)} of {sku}, so that {quantity} cannot be handed"
-                " over. Send what was handed over.",
-                field="items",
-            )
-    if not given or given == sent:
-        raise Refusal(
-            "NOT_PARTIAL",
-            f"A partial delivery of {shipment.reference} hands over some of the goods, not all and not none."
-            " Record a delivery or a failure instead.",
-            field="items",
-        )
-    return given
+def _follow(session: AsyncSession, order: Order, event: OrderEvent, *, actor: Principal, now: datetime) -> None:
+    order.state = orders.next_state(order.state, event, reference=order.reference)
+    order.version, order.updated_at = order.version + 1, now
+    log.append(
+        session,
+        type=ORDER_LOG_TYPE[event],
+        subject=Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id),
+        actor=actor,
+        now=now,
+        summary=f"Order {order.reference} was {event.value}.",
+    )
 
 
 async def _record_attempt(
@@ -290,7 +251,7 @@ async def _record_attempt(
     shipment.attempt_count += 1
     if event is not ShipmentEvent.FAIL:
         shipment.delivered_at = at
-        await _count_delivered(session, shipment, lines, happening.delivered)
+        await goods.count_delivered(session, shipment, lines, happening.delivered)
     session.add(
         DeliveryAttempt(
             shipment_id=shipment.id,
@@ -305,27 +266,15 @@ async def _record_attempt(
     )
 
 
-async def _count_delivered(
-    session: AsyncSession, shipment: Shipment, lines: Sequence[ShipmentLine], delivered: Mapping[str, int] | None
-) -> None:
-    for line in lines:
-        line.delivered_quantity = line.quantity if delivered is None else delivered.get(line.sku, 0)
-        await session.execute(
-            update(OrderLine)
-            .where(col(OrderLine.order_id) == shipment.order_id, col(OrderLine.sku) == line.sku)
-            .values(delivered_quantity=col(OrderLine.delivered_quantity) + line.delivered_quantity)
-        )
-
-
-async def _follow_allocation(session: AsyncSession, shipment: Shipment, event: ShipmentEvent) -> None:
+async def _follow_allocations(session: AsyncSession, shipments: Sequence[Shipment], event: ShipmentEvent) -> None:
     following = {
         ShipmentEvent.PICK_UP: AllocationState.CONSUMED,
         ShipmentEvent.CANCEL: AllocationState.RELEASED,
     }
-    if event in following and shipment.allocation_id is not None:
-        allocation = await session.get(Allocation, shipment.allocation_id)
-        assert allocation is not None, "allocations are never deleted"
-        allocation.state = following[event]
+    keys = [shipment.allocation_id for shipment in shipments if shipment.allocation_id is not None]
+    if event in following and keys:
+        for allocation in await session.scalars(select(Allocation).where(col(Allocation.id).in_(keys))):
+            allocation.state = following[event]
 
 
 async def _after_failure(

@@ -37,7 +37,8 @@ from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.proofs import operations as proofs
 from app.orchestration.proofs.policies import GivenProof
 from app.orchestration.routes.policies import check_in_progress
-from app.orchestration.shipments.operations import Happening, advance, lines_of
+from app.orchestration.shipments.goods import lines_by_shipment
+from app.orchestration.shipments.operations import Happening, advance
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.stops import policies, reattempts
 from app.orchestration.stops.handovers import GivenHandover, Part, check_cash, parts_of, with_receipt
@@ -243,7 +244,7 @@ async def _parts(session: AsyncSession, visit: Visit, given: GivenHandover) -> l
             f"None of the goods of stop {visit.stop.sequence} is on the van. Record failed or skipped instead.",
             field="stopId",
         )
-    lines = {shipment.id: await lines_of(session, shipment) for shipment in visit.on_board}
+    lines = await lines_by_shipment(session, [shipment.id for shipment in visit.on_board])
     return parts_of(visit.on_board, lines, given.items)
 
 

@@ -14,15 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.database import Database
-from app.models import InventoryLevel, InventoryMovement
+from app.models import InventoryLevel, InventoryMovement, MovementReason
 from app.orchestration.inventory import operations, stocktaking
-from app.orchestration.inventory.policies import InsufficientStock
+from app.orchestration.inventory.operations import goods_of
+from app.orchestration.inventory.policies import EFFECTS, InsufficientStock
 from app.orchestration.inventory.stocktaking import CountRow, MovementRow
 from tests.client import INTEGRATION
 from tests.factories.stock import a_node, a_world, stocked
 
 NOW = datetime(2030, 5, 17, 9, tzinfo=UTC)
-VERBS = ("reserve", "release", "pick", "deliver", "put_back", "lose")
+REASONS = tuple(EFFECTS)
 
 
 async def numbers(session: AsyncSession, node_id: uuid.UUID, sku: str) -> tuple[int, int, int]:
@@ -49,21 +50,21 @@ async def ledger(session: AsyncSession, node_id: uuid.UUID, sku: str) -> tuple[i
 
 async def test_goods_go_from_the_shelf_to_the_door(database: Database) -> None:
     node, _ = await a_world(database, on_hand=10)
-    lines = {node.id: {"APPLE": 4}}
+    goods = goods_of(node.id, {"APPLE": 4})
     seen = []
     async with database.transaction() as session:
-        for verb in ("reserve", "pick", "deliver"):
-            await getattr(operations, verb)(session, lines, now=NOW)
+        for reason in (MovementReason.RESERVE, MovementReason.PICK, MovementReason.DELIVER):
+            await operations.move(session, reason, goods, now=NOW)
             seen.append(await numbers(session, node.id, "APPLE"))
     assert seen == [(10, 4, 0), (6, 0, 4), (6, 0, 0)]
 
 
 async def test_goods_that_come_back_can_be_promised_again(database: Database) -> None:
     node, _ = await a_world(database, on_hand=10)
-    lines = {node.id: {"APPLE": 4}}
+    goods = goods_of(node.id, {"APPLE": 4})
     async with database.transaction() as session:
-        for verb in ("reserve", "pick", "put_back"):
-            await getattr(operations, verb)(session, lines, now=NOW)
+        for reason in (MovementReason.RESERVE, MovementReason.PICK, MovementReason.RETURN):
+            await operations.move(session, reason, goods, now=NOW)
         assert await numbers(session, node.id, "APPLE") == (10, 0, 0)
         assert await ledger(session, node.id, "APPLE") == (10, 0, 0)
 
@@ -71,8 +72,9 @@ async def test_goods_that_come_back_can_be_promised_again(database: Database) ->
 async def test_one_short_line_refuses_all_lines_and_names_each_that_is_short(database: Database) -> None:
     node, _ = await a_world(database, on_hand=10)
     async with database.transaction() as session:
+        goods = goods_of(node.id, {"APPLE": 3, "PEAR": 11, "PLUM": 1})
         with pytest.raises(InsufficientStock) as refusal:
-            await operations.reserve(session, {node.id: {"APPLE": 3, "PEAR": 11, "PLUM": 1}}, now=NOW)
+            await operations.move(session, MovementReason.RESERVE, goods, now=NOW)
         assert await numbers(session, node.id, "APPLE") == (10, 0, 0)
         assert await ledger(session, node.id, "APPLE") == (10, 0, 0)
     assert refusal.value.code == "INSUFFICIENT_STOCK"
@@ -86,6 +88,27 @@ async def test_one_short_line_refuses_all_lines_and_names_each_that_is_short(dat
     )
 
 
+async def test_two_goods_that_take_from_one_level_are_refused_together_and_told_apart_in_the_ledger(
+    database: Database,
+) -> None:
+    node, _ = await a_world(database, on_hand=10)
+    async with database.transaction() as session:
+        six = goods_of(node.id, {"APPLE": 6})
+        with pytest.raises(InsufficientStock) as refusal:
+            await operations.move(session, MovementReason.RESERVE, [*six, *six], now=NOW)
+        assert [(short.wanted, short.available) for short in refusal.value.shortages] == [(12, 10)]
+        five = goods_of(node.id, {"APPLE": 5})
+        await operations.move(session, MovementReason.RESERVE, [*five, *five], now=NOW)
+        assert await numbers(session, node.id, "APPLE") == (10, 10, 0)
+        kept = await session.scalars(
+            select(col(InventoryMovement.reserved_delta)).where(
+                col(InventoryMovement.node_id) == node.id,
+                col(InventoryMovement.reason) == MovementReason.RESERVE,
+            )
+        )
+        assert list(kept) == [5, 5]
+
+
 async def test_two_hundred_reservations_at_once_sell_the_last_fifty_pieces_fifty_times(database: Database) -> None:
     node, _ = await a_world(database, on_hand=50)
     at_once = asyncio.Semaphore(10)
@@ -93,9 +116,8 @@ async def test_two_hundred_reservations_at_once_sell_the_last_fifty_pieces_fifty
     async def reserve() -> bool:
         async with at_once:
             try:
-                await database.run(
-                    lambda session: operations.reserve(session, {node.id: {"APPLE": 1, "PEAR": 1}}, now=NOW)
-                )
+                goods = goods_of(node.id, {"APPLE": 1, "PEAR": 1})
+                await database.run(lambda session: operations.move(session, MovementReason.RESERVE, goods, now=NOW))
             except InsufficientStock:
                 return False
             return True
@@ -108,7 +130,7 @@ async def test_two_hundred_reservations_at_once_sell_the_last_fifty_pieces_fifty
 
 
 steps = st.one_of(
-    st.tuples(st.sampled_from(VERBS), st.sampled_from(["APPLE", "PEAR"]), st.integers(0, 4)),
+    st.tuples(st.sampled_from(REASONS), st.sampled_from(["APPLE", "PEAR"]), st.integers(0, 4)),
     st.tuples(st.just("count"), st.sampled_from(["APPLE", "PEAR"]), st.integers(-1, 12)),
     st.tuples(st.just("move"), st.sampled_from(["APPLE", "PEAR"]), st.integers(-6, 6)),
 )
@@ -123,7 +145,7 @@ async def take_step(session: AsyncSession, node: Any, step: tuple[str, str, int]
         moves = [MovementRow(node=node.reference, sku=sku, delta=quantity, reason="ADJUSTMENT")]
         await stocktaking.move(session, rows=moves, actor=INTEGRATION, now=NOW)
     else:
-        await getattr(operations, verb)(session, {node.id: {sku: quantity}}, now=NOW)
+        await operations.move(session, MovementReason(verb), goods_of(node.id, {sku: quantity}), now=NOW)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -18,6 +18,7 @@ from app.models import (
     Event,
     FulfilmentNode,
     InventoryLevel,
+    MovementReason,
     Order,
     OrderLine,
     OrderState,
@@ -57,7 +58,8 @@ async def an_allocated_order(session: AsyncSession, node: FulfilmentNode, carrie
     )
     session.add_all([OrderLine(order_id=order.id, sku="APPLE", quantity=3, weight_kg=1.0, volume_l=1.0), allocation])
     await session.flush()
-    await stock.reserve(session, {node.id: {"APPLE": 3}}, now=NOW, order_id=order.id)
+    goods = stock.goods_of(node.id, {"APPLE": 3}, order_id=order.id)
+    await stock.move(session, MovementReason.RESERVE, goods, now=NOW)
     await capacity.book(session, carrier=carrier, day=DAY)
     return allocation
 
