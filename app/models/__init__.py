@@ -1,7 +1,7 @@
 """Every table. Imported whole, so that the metadata is complete."""
 
 from app.models.accounts import ApiKey, KeyScope, RefreshToken, User, UserKind
-from app.models.allocations import Allocation, AllocationState
+from app.models.allocations import Allocation, AllocationState, BidPrice
 from app.models.base import metadata
 from app.models.bookings import (
     Booking,
@@ -15,7 +15,7 @@ from app.models.bookings import (
     NoticeSource,
     NoticeState,
 )
-from app.models.carriers import Carrier, CarrierCapacity, CarrierKind, TenderMode
+from app.models.carriers import Carrier, CarrierCapacity, CarrierContract, CarrierKind, CarrierService, TenderMode
 from app.models.decisions import Decision, DecisionKind
 from app.models.driver_events import DriverEvent, RecordOutcome
 from app.models.events import ActorKind, Counter, Event, EventReader
@@ -27,7 +27,7 @@ from app.models.idempotency import IdempotentCall
 from app.models.inventory import InventoryLevel, InventoryMovement, MovementReason
 from app.models.jobs import Job, JobKind, JobState
 from app.models.messages import Message, MessageState
-from app.models.nodes import FulfilmentNode, NodeKind
+from app.models.nodes import FulfilmentNode, NodeCapacity, NodeKind
 from app.models.orders import Channel, Order, OrderKind, OrderLine, OrderState, ProofKind
 from app.models.plans import Plan, PlanState
 from app.models.policies import Policy
@@ -53,13 +53,16 @@ __all__ = [
     "AllocationState",
     "ApiKey",
     "AttemptOutcome",
+    "BidPrice",
     "Booking",
     "BookingState",
     "Carrier",
     "CarrierCapacity",
+    "CarrierContract",
     "CarrierGateway",
     "CarrierKind",
     "CarrierMilestone",
+    "CarrierService",
     "CarrierNotice",
     "Channel",
     "Counter",
@@ -94,6 +97,7 @@ __all__ = [
     "MessageState",
     "MilestoneKind",
     "MovementReason",
+    "NodeCapacity",
     "NodeKind",
     "NoticeSource",
     "NoticeState",

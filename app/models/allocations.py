@@ -4,10 +4,10 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, DateTime
+from sqlalchemy import CheckConstraint, DateTime, Index, text
 from sqlmodel import Field
 
-from app.models.base import JSONB, Json, TimedRow, choice
+from app.models.base import JSONB, Json, Row, TimedRow, choice
 
 
 class AllocationState(StrEnum):
@@ -23,7 +23,10 @@ class Allocation(TimedRow, table=True):
     """One order's lines at one node with one carrier. `lines` holds sku and quantity."""
 
     __tablename__ = "allocations"
-    __table_args__ = (CheckConstraint("window_start < window_end", name="window"),)
+    __table_args__ = (
+        CheckConstraint("window_start < window_end", name="window"),
+        Index("ix_allocations_due", "reserved_until", postgresql_where=text("state = 'PROPOSED'")),
+    )
 
     order_id: uuid.UUID = Field(foreign_key="orders.id", index=True)
     node_id: uuid.UUID = Field(foreign_key="nodes.id", index=True)
@@ -37,3 +40,18 @@ class Allocation(TimedRow, table=True):
     currency: str
     reserved_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     capacity_date: date
+
+
+class BidPrice(Row, table=True):
+    """What one more unit of something scarce is worth: left by the last batch, or moved on as it ran out since.
+
+    `resource` names it as the allocation problem does: stock at a node, a node's day, a carrier's day.
+    """
+
+    __tablename__ = "bid_prices"
+
+    resource: str = Field(unique=True)
+    price_minor: float
+    capacity: int
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_on: date | None = None

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DateTime
+from sqlalchemy import BigInteger, DateTime
 from sqlmodel import Field
 
 from app.core import clock
@@ -23,7 +23,12 @@ class DecisionKind(StrEnum):
 
 
 class Decision(Row, table=True):
-    """`chosen` and `alternatives` hold node, carrier, window, cost and its breakdown; a loser also why it lost."""
+    """`chosen` and `alternatives` hold node, carrier, window, cost and its breakdown; a loser also why it lost.
+
+    `bound_minor` is proved: no answer to the whole run could cost less; `objective_minor` is what its answer costs.
+    `detail` holds what else was known: the run, the goods, the prices. `overrides_id` is the decision that a person
+    replaced by this one.
+    """
 
     __tablename__ = "decisions"
 
@@ -40,4 +45,8 @@ class Decision(Row, table=True):
     chosen: Json | None = Field(default=None, sa_type=JSONB)
     alternatives: list[Json] = Field(default_factory=list, sa_type=JSONB)
     gap: float | None = None
+    bound_minor: int | None = Field(default=None, sa_type=BigInteger)
+    objective_minor: int | None = Field(default=None, sa_type=BigInteger)
+    detail: Json = Field(default_factory=dict, sa_type=JSONB)
     overridden_by: str | None = None
+    overrides_id: uuid.UUID | None = Field(default=None, foreign_key="decisions.id", index=True)

@@ -1,11 +1,13 @@
-"""Fulfilment nodes: where goods leave from."""
+"""Fulfilment nodes: where goods leave from, and how many shipments they handle by day."""
 
+import uuid
+from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlmodel import Field
 
-from app.models.base import TimedRow, choice
+from app.models.base import JSONB, Json, Row, TimedRow, choice
 
 
 class NodeKind(StrEnum):
@@ -18,7 +20,11 @@ class NodeKind(StrEnum):
 
 
 class FulfilmentNode(TimedRow, table=True):
-    """A place with stock, opening hours, cut-offs, throughput per hour and cost."""
+    """A place with stock, opening hours, cut-offs, throughput per hour and cost.
+
+    `calendar` says on which days it opens otherwise, or not at all, and which services leave by another cut-off;
+    orchestration/nodes/documents.py says what it may hold. `goods_kinds`: what it can keep; empty: everything.
+    """
 
     __tablename__ = "nodes"
     __table_args__ = (
@@ -41,4 +47,22 @@ class FulfilmentNode(TimedRow, table=True):
     cutoff_minute: int
     throughput_per_hour: int
     handling_minor: int = 0
+    handling_per_unit_minor: int = 0
+    goods_kinds: list[str] = Field(default_factory=list, sa_type=JSONB)
+    calendar: Json = Field(default_factory=dict, sa_type=JSONB)
     is_active: bool = True
+
+
+class NodeCapacity(Row, table=True):
+    """How many shipments a node handles on one local day, and how many are booked."""
+
+    __tablename__ = "node_capacities"
+    __table_args__ = (
+        UniqueConstraint("node_id", "date"),
+        CheckConstraint("booked >= 0 and booked <= daily_limit", name="booked"),
+    )
+
+    node_id: uuid.UUID = Field(foreign_key="nodes.id")
+    date: date
+    booked: int = 0
+    daily_limit: int

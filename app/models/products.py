@@ -17,3 +17,7 @@ class Product(TimedRow, table=True):
     weight_kg: float = 0.0
     volume_l: float = 0.0
     required_skills: list[str] = Field(default_factory=list, sa_type=JSONB)
+    goods_kind: str = "GENERAL"
+    length_cm: float = 0.0
+    width_cm: float = 0.0
+    height_cm: float = 0.0

@@ -101,7 +101,9 @@ async def _fleets(session: AsyncSession) -> set[tuple[uuid.UUID, uuid.UUID]]:
 
 async def _room(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:
     found = await session.scalars(
-        select(CarrierCapacity).join(Carrier, col(Carrier.id) == col(CarrierCapacity.carrier_id))
+        select(CarrierCapacity)
+        .join(Carrier, col(Carrier.id) == col(CarrierCapacity.carrier_id))
+        .where(col(CarrierCapacity.service) == "")
     )
     return {(row.carrier_id, row.date): row.daily_limit - row.booked for row in found}
 

@@ -100,12 +100,16 @@ async def _locked(session: AsyncSession, *, carrier: Carrier, days: Sequence[dat
     if not wanted:
         return {}
     await session.execute(
-        insert(CarrierCapacity).on_conflict_do_nothing(index_elements=["carrier_id", "date"]),
+        insert(CarrierCapacity).on_conflict_do_nothing(index_elements=["carrier_id", "date", "service"]),
         [{"id": new_id(), "carrier_id": carrier.id, "date": day, "daily_limit": carrier.daily_limit} for day in wanted],
     )
     found = await session.scalars(
         select(CarrierCapacity)
-        .where(col(CarrierCapacity.carrier_id) == carrier.id, col(CarrierCapacity.date).in_(wanted))
+        .where(
+            col(CarrierCapacity.carrier_id) == carrier.id,
+            col(CarrierCapacity.date).in_(wanted),
+            col(CarrierCapacity.service) == "",
+        )
         .order_by(col(CarrierCapacity.date))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)

@@ -57,7 +57,9 @@ async def capacities(
     session: AsyncSession, viewer: Principal, carrier_ids: Sequence[uuid.UUID]
 ) -> Mapping[uuid.UUID, list[CarrierCapacity]]:
     """The days of these carriers for which a limit was set or something is booked, by date."""
-    statement = select(CarrierCapacity).where(col(CarrierCapacity.carrier_id).in_(carrier_ids))
+    statement = select(CarrierCapacity).where(
+        col(CarrierCapacity.carrier_id).in_(carrier_ids), col(CarrierCapacity.service) == ""
+    )
     if viewer.kind is PrincipalKind.CARRIER:
         statement = statement.where(col(CarrierCapacity.carrier_id) == viewer.carrier_id)
     elif viewer.kind not in SEEING_CAPACITY:
