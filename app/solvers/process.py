@@ -1,7 +1,8 @@
 """A solve in a child process that is killed at its limit, and ends with its parent.
 
 Run as `python -m app.solvers.process`: the request comes pickled on stdin, progress goes out as JSON lines on stderr,
-the answer pickled on stdout. Pickles pass only between the two ends of this module, never in from outside.
+the answer pickled on stdout. One more byte on stdin asks it to end with the best so far. Pickles pass only between the
+two ends of this module, never in from outside.
 
     SolverFailed        there is no answer
     |-- SolverTimedOut  the child did not answer within its limit, and is gone
@@ -16,8 +17,9 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal, overload
 
@@ -37,6 +39,8 @@ ENGINES: dict[str, str] = {
 }
 PROGRESS_PREFIX = b"progress "
 LAST_WORDS = 20
+LENGTH_BYTES = 8
+ASK = b"!"
 MOST_LINE_BYTES = 2**20
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,6 +77,7 @@ async def solve_in_process(
     seed: int,
     limit_seconds: float,
     on_progress: OnProgress | None = None,
+    asked: asyncio.Event | None = None,
 ) -> RoutingSolution: ...
 @overload
 async def solve_in_process(
@@ -83,6 +88,7 @@ async def solve_in_process(
     seed: int,
     limit_seconds: float,
     on_progress: OnProgress | None = None,
+    asked: asyncio.Event | None = None,
 ) -> AllocationSolution: ...
 async def solve_in_process(
     kind: Kind,
@@ -92,26 +98,37 @@ async def solve_in_process(
     seed: int,
     limit_seconds: float,
     on_progress: OnProgress | None = None,
+    asked: asyncio.Event | None = None,
 ) -> RoutingSolution | AllocationSolution:
     """The engine's answer. The child is gone when this returns, raises or is cancelled.
 
     `limit_seconds` is the whole life of the child, its start included: leave it several seconds above the rule's own.
+    `asked`, once set, asks the child to end its search with the best so far.
     """
     if kind not in ENGINES:
         raise ValueError(f"There is no solver {kind}; there are {', '.join(ENGINES)}.")
-    request = pickle.dumps(Request(kind=kind, problem=problem, stop=stop, seed=seed, parent=os.getpid()))
+    words = pickle.dumps(Request(kind=kind, problem=problem, stop=stop, seed=seed, parent=os.getpid()))
+    request = len(words).to_bytes(LENGTH_BYTES, "big") + words
     answer: RoutingSolution | AllocationSolution = pickle.loads(  # noqa: S301 - from our own child
         await run_child(
             [sys.executable, "-m", "app.solvers.process"],
             request,
             limit_seconds=limit_seconds,
             on_progress=on_progress or silent,
+            asked=asked,
         )
     )
     return answer
 
 
-async def run_child(command: list[str], request: bytes, *, limit_seconds: float, on_progress: OnProgress) -> bytes:
+async def run_child(
+    command: list[str],
+    request: bytes,
+    *,
+    limit_seconds: float,
+    on_progress: OnProgress,
+    asked: asyncio.Event | None = None,
+) -> bytes:
     """What the child wrote on stdout; killed, with all it started, at the limit or when the caller is cancelled."""
     child = await asyncio.create_subprocess_exec(
         *command,
@@ -122,21 +139,36 @@ async def run_child(command: list[str], request: bytes, *, limit_seconds: float,
         start_new_session=True,
         limit=MOST_LINE_BYTES,
     )
+    sent = asyncio.Event()
+    asking = None if asked is None else asyncio.create_task(_ask(child, sent, asked))
     try:
         async with asyncio.timeout(limit_seconds):
-            return await _converse(child, request, on_progress)
+            return await _converse(child, request, on_progress, None if asked is None else sent)
     except TimeoutError:
         raise SolverTimedOut(f"The solver did not answer within {limit_seconds} seconds and was stopped.") from None
     finally:
+        if asking is not None:
+            asking.cancel()
         await _end(child)
 
 
-async def _converse(child: asyncio.subprocess.Process, request: bytes, on_progress: OnProgress) -> bytes:
+async def _ask(child: asyncio.subprocess.Process, sent: asyncio.Event, asked: asyncio.Event) -> None:
+    await sent.wait()
+    await asked.wait()
+    if child.stdin is not None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            child.stdin.write(ASK)
+            await child.stdin.drain()
+
+
+async def _converse(
+    child: asyncio.subprocess.Process, request: bytes, on_progress: OnProgress, sent: asyncio.Event | None
+) -> bytes:
     if child.stdin is None or child.stdout is None or child.stderr is None:
         raise AssertionError("A child was started without its pipes.")
     last_words: deque[str] = deque(maxlen=LAST_WORDS)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_send(child.stdin, request))
+        group.create_task(_send(child.stdin, request, sent))
         group.create_task(_listen(child.stderr, on_progress, last_words))
         answer = group.create_task(child.stdout.read())
     code = await child.wait()
@@ -146,10 +178,14 @@ async def _converse(child: asyncio.subprocess.Process, request: bytes, on_progre
     return answer.result()
 
 
-async def _send(pipe: asyncio.StreamWriter, request: bytes) -> None:
+async def _send(pipe: asyncio.StreamWriter, request: bytes, sent: asyncio.Event | None) -> None:
+    """The request, and then the pipe's end, unless `sent` is to be told because more may follow."""
     try:
         pipe.write(request)
         await pipe.drain()
+        if sent is not None:
+            sent.set()
+            return
         pipe.close()
         await pipe.wait_closed()
     except (BrokenPipeError, ConnectionResetError):
@@ -181,12 +217,33 @@ def _tell(progress: Progress) -> None:
     sys.stderr.buffer.flush()
 
 
+def _exactly(source: IO[bytes], count: int) -> bytes:
+    """So many bytes of an unbuffered pipe, and not one more: what follows is for `_wait_for_ask`."""
+    parts: list[bytes] = []
+    while count:
+        part = source.read(min(count, MOST_LINE_BYTES))
+        if not part:
+            raise EOFError("The parent ended before it had sent the whole request.")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _wait_for_ask(source: IO[bytes], asked: threading.Event) -> None:
+    if source.read(1) == ASK:
+        asked.set()
+
+
 def answer_request(source: IO[bytes], target: IO[bytes]) -> None:
     """The child's whole life: one request in, one answer out."""
-    request: Request = pickle.load(source)  # noqa: S301 - from our own parent
+    length = int.from_bytes(_exactly(source, LENGTH_BYTES), "big")
+    request: Request = pickle.loads(_exactly(source, length))  # noqa: S301 - from our own parent
     end_with_parent(request.parent)
+    asked = threading.Event()
+    threading.Thread(target=_wait_for_ask, args=(source, asked), daemon=True).start()
     engine: Any = importlib.import_module(ENGINES[request.kind])
-    solution = engine.solve(request.problem, stop=request.stop, seed=request.seed, on_progress=_tell)
+    stop = replace(request.stop, is_asked=asked.is_set)
+    solution = engine.solve(request.problem, stop=stop, seed=request.seed, on_progress=_tell)
     target.write(pickle.dumps(solution))
     target.flush()
 
@@ -195,7 +252,7 @@ def main() -> None:
     """Answers on the real stdout; what a library prints goes to stderr, where it cannot spoil the answer."""
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    answer_request(sys.stdin.buffer, target)
+    answer_request(open(0, "rb", buffering=0, closefd=False), target)  # noqa: SIM115 - ends with the process
 
 
 if __name__ == "__main__":

@@ -1,6 +1,12 @@
 """When a solver stops: a budget that is data. The solver's own clock measures it; nothing here reads one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+
+def nobody_asks() -> bool:
+    """For a search that nobody can end early."""
+    return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,12 +18,15 @@ class StoppingRule:
     `relative_gap`: stop once the answer is proved to be within this share of the best possible, for the solvers that
     prove a bound.
     `threads`: how many processor cores the solver may use.
+    `is_asked`: whether somebody wants the search to end now. An engine looks at least every few seconds, and then
+    answers with the best so far.
     """
 
     seconds: float | None = None
     iterations: int | None = None
     relative_gap: float = 0.0
     threads: int = 1
+    is_asked: Callable[[], bool] = nobody_asks
 
     def __post_init__(self) -> None:
         if self.seconds is None and self.iterations is None:
