@@ -21,20 +21,25 @@ class Part:
 
 def split(problem: RoutingProblem, travel: TravelMatrix, *, most_visits: int = MOST_VISITS) -> list[Part]:
     """Parts of at most `most_visits`, or of one vehicle. A visit goes to the nearest start with a vehicle for it."""
-    fleets: dict[int, list[Vehicle]] = {}
+    fleets: dict[int | None, list[Vehicle]] = {}
     for vehicle in problem.vehicles:
         fleets.setdefault(vehicle.start_location, []).append(vehicle)
-    visits: dict[int, list[Visit]] = {start: [] for start in fleets}
+    visits: dict[int | None, list[Visit]] = {start: [] for start in fleets}
     for visit in problem.visits:
         starts = [start for start, fleet in fleets.items() if any(may_serve(vehicle, visit) for vehicle in fleet)]
         if starts:
-            nearest = min(starts, key=lambda start: int(travel.durations_seconds[start, visit.location]))
+            nearest = min(starts, key=lambda start: _seconds_from(travel, start, visit))
             visits[nearest].append(visit)
     parts = []
     for start, fleet in fleets.items():
         if visits[start]:
             parts += _halve(travel, Part(visits=tuple(visits[start]), vehicles=tuple(fleet)), most_visits)
     return parts
+
+
+def _seconds_from(travel: TravelMatrix, start: int | None, visit: Visit) -> int:
+    """An open start is wherever the first visit is."""
+    return 0 if start is None else int(travel.durations_seconds[start, visit.location])
 
 
 def _halve(travel: TravelMatrix, part: Part, most_visits: int) -> list[Part]:
@@ -58,7 +63,8 @@ def _coordinates(travel: TravelMatrix, part: Part) -> NDArray[np.float64]:
     """Two distances tell places apart: to the place farthest from the start, and to the place farthest from that."""
     metres = travel.distances_metres
     locations = np.array([visit.location for visit in part.visits])
-    first = locations[int(np.argmax(metres[part.vehicles[0].start_location, locations]))]
+    start = part.vehicles[0].start_location
+    first = locations[int(np.argmax(metres[locations[0] if start is None else start, locations]))]
     second = locations[int(np.argmax(metres[first, locations]))]
     return np.stack([metres[first, locations], metres[second, locations]], axis=1).astype(np.float64)
 

@@ -42,14 +42,13 @@ class Model:
     def __init__(self, part: Part, travel: TravelMatrix) -> None:
         self.part = part
         self.count = len(part.visits)
-        ends = [vehicle.start_location for vehicle in part.vehicles]
-        ends += [vehicle.end_location for vehicle in part.vehicles if vehicle.end_location is not None]
-        depots = sorted(set(ends))
+        ends = {place for vehicle in part.vehicles for place in (vehicle.start_location, vehicle.end_location)}
+        depots = sorted(place for place in ends if place is not None)
         node_of: dict[int | None, int] = {place: self.count + number for number, place in enumerate(depots)}
         node_of[None] = self.count + len(depots)
         places = np.array([visit.location for visit in part.visits] + depots)
         # A node where nobody starts or ends would have to be visited: none for open ends where no route is open.
-        open_ends = int(any(vehicle.end_location is None for vehicle in part.vehicles))
+        open_ends = int(None in ends)
         self.metres = np.pad(travel.distances_metres[np.ix_(places, places)], (0, open_ends))
         self.seconds = np.pad(travel.durations_seconds[np.ix_(places, places)], (0, open_ends))
         self.manager = pywrapcp.RoutingIndexManager(

@@ -83,7 +83,8 @@ def _closing(visit: Visit, moment: int) -> int:
 
 def _legs(matrix: Integers, vehicle: Vehicle, visits: Sequence[Visit]) -> list[int]:
     """One leg to each visit and one to the end, which is nothing where the route ends at its last visit."""
-    places = [vehicle.start_location, *(visit.location for visit in visits)]
+    places = [visit.location for visit in visits]
+    places.insert(0, places[0] if vehicle.start_location is None else vehicle.start_location)
     legs: list[int] = matrix[places[:-1], places[1:]].tolist()
     return [*legs, 0 if vehicle.end_location is None else int(matrix[places[-1], vehicle.end_location])]
 

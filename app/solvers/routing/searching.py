@@ -86,16 +86,16 @@ def _process() -> ProcessPoolExecutor:
 
 def _task(part: Part, lane: Sequence[Part], travel: TravelMatrix, stop: StoppingRule) -> Task:
     """The part's share of its lane's time goes by visits; its places are numbered anew."""
-    places = {visit.location for visit in part.visits} | {vehicle.start_location for vehicle in part.vehicles}
-    places |= {vehicle.end_location for vehicle in part.vehicles if vehicle.end_location is not None}
-    kept = sorted(places)
-    number = {place: at for at, place in enumerate(kept)}
+    places = {visit.location for visit in part.visits}
+    ends = {place for vehicle in part.vehicles for place in (vehicle.start_location, vehicle.end_location)}
+    kept = sorted(places | {place for place in ends if place is not None})
+    number: dict[int | None, int] = {place: at for at, place in enumerate(kept)}
     block = np.ix_(kept, kept)
     vehicles = (
         replace(
             vehicle,
-            start_location=number[vehicle.start_location],
-            end_location=None if vehicle.end_location is None else number[vehicle.end_location],
+            start_location=number.get(vehicle.start_location),
+            end_location=number.get(vehicle.end_location),
         )
         for vehicle in part.vehicles
     )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.solvers.routing.problem import Reload
+
 
 class UnservedCode(StrEnum):
     """Why a visit is on no route."""
@@ -61,8 +63,37 @@ class PlannedStop:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedReload:
+    """The end of a trip and the beginning of the next, after so many stops. It loads from `start_seconds` on."""
+
+    after_stops: int
+    location: int
+    arrival_seconds: int
+    start_seconds: int
+    departure_seconds: int
+    load: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedBreak:
+    """A rest, after so many stops and reloads were left; within the waiting where that is long enough.
+
+    `is_before_leaving`: at the place left last, else on arrival at the next one.
+    """
+
+    after_activities: int
+    is_before_leaving: bool
+    start_seconds: int
+    end_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
-    """One vehicle's stops in order; never empty. `load` is what it leaves with."""
+    """One vehicle's stops in order; never empty. `load` is what it leaves with. `reloads` lie between its stops.
+
+    `cost` is all of it: fixed cost, metres, seconds, overtime, `late_cost` (soft windows) and `price` (of this vehicle
+    for these visits).
+    """
 
     vehicle_id: str
     stops: tuple[PlannedStop, ...]
@@ -72,6 +103,23 @@ class Route:
     distance_metres: int
     duration_seconds: int
     cost: float
+    reloads: tuple[PlannedReload, ...] = ()
+    breaks: tuple[PlannedBreak, ...] = ()
+    late_cost: float = 0.0
+    price: float = 0.0
+
+    @property
+    def trips(self) -> int:
+        """How often it leaves a depot."""
+        return 1 + len(self.reloads)
+
+    @property
+    def order(self) -> tuple[str | Reload, ...]:
+        """Visit ids, with a Reload wherever a trip ends and the next begins."""
+        planned: list[str | Reload] = [stop.visit_id for stop in self.stops]
+        for reload in reversed(self.reloads):
+            planned.insert(reload.after_stops, Reload(location=reload.location))
+        return tuple(planned)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +134,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class RoutingSolution:
-    """`cost` is the sum over routes; the penalties of unserved visits come on top in `objective`."""
+    """`cost` is the sum over routes; unserved penalties and the price of imbalance come on top in `objective`."""
 
     routes: tuple[Route, ...]
     unserved: tuple[Unserved, ...]
