@@ -10,7 +10,8 @@ from sqlmodel import col
 from app.auth.principals import Principal, PrincipalKind
 from app.core.database import Database
 from app.models import Carrier, CarrierCapacity, Driver, FulfilmentNode, Product, Vehicle
-from app.orchestration.carriers import capacity
+from app.orchestration.capacity import operations as capacity
+from app.orchestration.capacity.operations import Claim
 from app.simulator import city
 from tests.client import ADMINISTRATOR, DISPATCHER, INTEGRATION, Client
 from tests.documents import document
@@ -106,10 +107,11 @@ async def set_capacity(client: Client, caller: Principal, *days: tuple[str, int]
 
 
 async def test_a_carrier_sets_its_limits_but_not_below_what_is_booked(client: Client, database: Database) -> None:
-    _, carrier = await a_world(database)
+    node, carrier = await a_world(database)
     caller = Principal(kind=PrincipalKind.CARRIER, name="Swift", key="carrier", carrier_id=carrier.id)
+    claim = Claim(node_id=node.id, carrier_id=carrier.id, service="STANDARD", day=date(2999, 1, 2))
     async with database.transaction() as session:
-        await capacity.book(session, carrier=carrier, day=date(2999, 1, 2), count=7)
+        await capacity.take(session, [claim] * 7)
     payload = await set_capacity(client, caller, ("2999-01-01", 40), ("2999-01-02", 7))
     assert payload == {
         "capacity": [

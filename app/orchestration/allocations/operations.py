@@ -25,7 +25,8 @@ from app.models import (
 from app.models.base import Json
 from app.orchestration.allocations.candidates import Candidate, Part
 from app.orchestration.allocations.verdicts import Verdict
-from app.orchestration.carriers import capacity
+from app.orchestration.capacity import operations as capacity
+from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
@@ -125,14 +126,20 @@ async def _try(
                 for each in stock.goods_of(part.node.id, part.quantities, order_id=order.id)
             ]
             await stock.move(session, MovementReason.RESERVE, goods, now=now)
-            for part in sorted(chosen.parts, key=lambda part: part.carrier.id):
-                await capacity.book(session, carrier=part.carrier, day=chosen.day)
+            await capacity.take(session, _claims(order, chosen))
     except Refusal:
         return Outcome.MOVED_ON
     await _commit(session, order, verdict, chosen, now=now)
     for number, part in enumerate(chosen.parts, start=first_number):
         await _ship(session, order, verdict, chosen, part, number=number, source=source, now=now)
     return Outcome.ALLOCATED
+
+
+def _claims(order: Order, chosen: Candidate) -> list[Claim]:
+    return [
+        Claim(node_id=part.node.id, carrier_id=part.carrier.id, service=order.service_level, day=chosen.day)
+        for part in chosen.parts
+    ]
 
 
 async def _commit(session: AsyncSession, order: Order, verdict: Verdict, chosen: Candidate, *, now: datetime) -> None:

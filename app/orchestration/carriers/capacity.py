@@ -1,4 +1,4 @@
-"""A carrier's capacity by day: its limit, and how much of it is booked."""
+"""The limits of a carrier's days, which it sets itself. What is booked of them: orchestration/capacity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,24 +56,6 @@ async def set_limits(
         data={"capacities": [{"date": str(limit.date), "limit": limit.limit} for limit in limits]},
     )
     return [days[limit.date] for limit in limits]
-
-
-async def book(session: AsyncSession, *, carrier: Carrier, day: date, count: int = 1) -> None:
-    """Takes capacity of a day. Refuses more than the day's limit."""
-    row = (await _locked(session, carrier=carrier, days=[day]))[day]
-    if row.booked + count > row.daily_limit:
-        raise Conflict(
-            "CAPACITY_EXCEEDED",
-            f"{carrier.name} takes {row.daily_limit} shipments on {day} and has {row.booked} booked, so that {count}"
-            " more do not fit. Choose another day or carrier.",
-        )
-    row.booked += count
-
-
-async def unbook(session: AsyncSession, *, carrier: Carrier, day: date, count: int = 1) -> None:
-    """Gives capacity of a day back."""
-    row = (await _locked(session, carrier=carrier, days=[day]))[day]
-    row.booked = max(0, row.booked - count)
 
 
 def _check_limits(limits: Sequence[DayLimit], *, now: datetime) -> None:

@@ -10,8 +10,9 @@ from sqlmodel import col
 
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
-from app.models import Allocation, AllocationState, Carrier, MovementReason, Order, Shipment, ShipmentState
-from app.orchestration.carriers import capacity
+from app.models import Allocation, AllocationState, MovementReason, Order, Shipment, ShipmentState
+from app.orchestration.capacity import operations as capacity
+from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.inventory import operations as stock
@@ -100,21 +101,20 @@ async def _release_allocations(session: AsyncSession, order: Order, *, now: date
     shipped = select(col(Shipment.allocation_id)).where(
         col(Shipment.order_id) == order.id, col(Shipment.allocation_id).is_not(None)
     )
-    found = await session.execute(
-        select(Allocation, Carrier)
-        .join(Carrier, col(Carrier.id) == col(Allocation.carrier_id))
+    found = await session.scalars(
+        select(Allocation)
         .where(
             col(Allocation.order_id) == order.id,
             col(Allocation.state).in_([AllocationState.PROPOSED, AllocationState.COMMITTED]),
             col(Allocation.id).not_in(shipped),
         )
         .order_by(col(Allocation.id))
-        .with_for_update(of=Allocation, key_share=True)
+        .with_for_update(key_share=True)
     )
-    for allocation, carrier in found.all():
+    for allocation in found.all():
         if allocation.state is AllocationState.COMMITTED:
             quantities = {line["sku"]: line["quantity"] for line in allocation.lines}
             goods = stock.goods_of(allocation.node_id, quantities, order_id=order.id)
             await stock.move(session, MovementReason.RELEASE, goods, now=now)
-            await capacity.unbook(session, carrier=carrier, day=allocation.capacity_date)
+            await capacity.give_back(session, [Claim.of(allocation)])
         allocation.state = AllocationState.RELEASED

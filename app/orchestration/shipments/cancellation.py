@@ -9,7 +9,6 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.models import (
     Allocation,
-    Carrier,
     Route,
     Shipment,
     ShipmentState,
@@ -18,7 +17,8 @@ from app.models import (
     StopState,
     Tender,
 )
-from app.orchestration.carriers import capacity
+from app.orchestration.capacity import operations as capacity
+from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.shipments.operations import Happening, advance, lock
@@ -108,6 +108,5 @@ async def _give_capacity_back(session: AsyncSession, shipment: Shipment) -> None
     if shipment.allocation_id is None:
         return
     allocation = await session.get(Allocation, shipment.allocation_id)
-    carrier = await session.get(Carrier, shipment.carrier_id)
-    if allocation is not None and carrier is not None:
-        await capacity.unbook(session, carrier=carrier, day=allocation.capacity_date)
+    if allocation is not None:
+        await capacity.give_back(session, [Claim.of(allocation)])

@@ -25,7 +25,8 @@ from app.models import (
     Shipment,
     ShipmentState,
 )
-from app.orchestration.carriers import capacity
+from app.orchestration.capacity import operations as capacity
+from app.orchestration.capacity.operations import Claim
 from app.orchestration.inventory import operations as stock
 from app.orchestration.orders import cancellation
 from app.orchestration.shipments import operations as shipments
@@ -60,7 +61,7 @@ async def an_allocated_order(session: AsyncSession, node: FulfilmentNode, carrie
     await session.flush()
     goods = stock.goods_of(node.id, {"APPLE": 3}, order_id=order.id)
     await stock.move(session, MovementReason.RESERVE, goods, now=NOW)
-    await capacity.book(session, carrier=carrier, day=DAY)
+    await capacity.take(session, [Claim.of(allocation)])
     return allocation
 
 
