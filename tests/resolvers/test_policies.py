@@ -43,9 +43,8 @@ async def test_a_change_makes_the_next_version_and_keeps_the_rest(client: Client
     assert errors(payload) == []
     assert payload["policy"]["version"] == 2
     assert payload["policy"]["document"]["allocation"] == {
-        "latenessMinorPerHour": 600,
+        **PolicyDocument().to_json()["allocation"],
         "splitMinor": 900,
-        "distanceMinorPerKm": 10,
     }
     [policy] = await in_force(client)
     assert (policy["version"], policy["updatedBy"]) == (2, {"name": "Ada"})

@@ -17,6 +17,7 @@ from app.models.base import Json
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
@@ -47,11 +48,22 @@ class Autonomy(Part):
 
 
 class AllocationWeights(Part):
-    """What lateness, a second shipment and distance cost when a node, carrier and window are chosen."""
+    """What counts, and how much, when a node, carrier, service and window are chosen for an order.
 
+    Money counts as it is, times its weight. Lateness counts by the hour that is expected and by the chance to miss the
+    window at all; emissions by the kilogram. `scarcity` is the share of the price of scarce stock and capacity that a
+    single order pays when it is decided alone. `at_once` decides orders as they come in, before the next batch.
+    """
+
+    fulfilment: Amount = 1.0
+    carriage: Amount = 1.0
     lateness_minor_per_hour: NonNegative = 600
+    missed_window_minor: NonNegative = 0
     split_minor: NonNegative = 400
     distance_minor_per_km: NonNegative = 10
+    emissions_minor_per_kg: NonNegative = 0
+    scarcity: Amount = 1.0
+    at_once: bool = False
 
 
 class FailureOverride(Part):
