@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: str | None = None
     smtp_start_tls: bool = True
+    carrier_secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    private_hosts: str = ""
+    edi_folder: Path | None = None
     access_token_minutes: int = 15
     refresh_token_days: int = 30
     solver_processes: int = 2
