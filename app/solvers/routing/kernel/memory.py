@@ -1,0 +1,174 @@
+"""One record that compiled functions share: counters, sizes, and where each array lies.
+
+Numba passes an array as seven machine words and counts references to it; a search with thirty arrays in a hundred
+small functions drowns in both, compiling and running. Here a function gets one pointer and makes the views it needs.
+Whoever fills a `Memory` must keep its arrays alive: `Memory.arrays` does.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, from_dtype, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from app.solvers.routing.kernel.jit import compiled
+from app.solvers.routing.kernel.layout import FAR, KIND, NODE, ROUTE, VISIT
+
+NUMBERS = (
+    "level", "visits", "rows", "slots", "kinds", "dimensions", "priced", "mixed", "near_size", "close_size",
+    "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
+)  # fmt: skip
+AMOUNTS = ("cost", "best_cost")
+ARRAYS: dict[str, Any] = {
+    "distance": np.int32,  # [profile, from, to], and [profile, to, from]
+    "distance_back": np.int32,
+    "duration": np.int32,
+    "duration_back": np.int32,
+    "visit": VISIT,
+    "service": np.int32,  # [class, node]
+    "demands": np.int32,  # [visit, dimension]
+    "pickups": np.int32,
+    "kind": KIND,
+    "capacities": np.int32,  # [kind, dimension]
+    "prices": np.float64,  # [visit, kind]
+    "penalty": np.float64,
+    "remote": np.int32,  # metres from the nearest start
+    "near": np.int32,  # [visit, near_size]: who leaves together
+    "close": np.int32,  # [visit, close_size]: next to whom it may come
+    "fixed": np.int8,
+    "node": NODE,
+    "route": ROUTE,
+    "loads": np.int32,  # [slot, dimension]: free room
+    "peaks": np.int32,  # [node, dimension, 2]: highest load up to and from each node
+    "journal": NODE,
+    "journal_nodes": np.int32,
+    "route_journal": ROUTE,
+    "journal_routes": np.int32,
+    "journal_loads": np.int32,
+    "pool": np.int32,  # removed in this iteration, and who else is tried
+    "keys": np.float64,
+    "absent": np.int32,  # the visits on no route, and where each stands in that list
+    "place": np.int32,
+    "spare": np.int32,  # by kind: a slot that may be empty
+    "best": np.int32,  # the best plan: each visit's next, then each slot's first
+    "word": np.uint64,
+}
+MEMORY = np.dtype(
+    [
+        *((name, np.int64) for name in NUMBERS),
+        *((name, np.float64) for name in AMOUNTS),
+        *((name, np.int64) for name in ARRAYS),
+    ]
+)
+
+
+class Memory:
+    """The record and its arrays by name."""
+
+    def __init__(self) -> None:
+        self.record: NDArray[Any] = np.zeros(1, MEMORY)
+        self.arrays: dict[str, NDArray[Any]] = {}
+
+    def hold(self, name: str, array: NDArray[Any]) -> None:
+        """Keep an array and write down where it lies."""
+        array = np.ascontiguousarray(array, dtype=ARRAYS[name])
+        if not array.size:
+            array = np.zeros(1, ARRAYS[name])
+        self.arrays[name] = array
+        self.record[name] = array.ctypes.data
+
+    def number(self, name: str) -> int:
+        """One of the sizes or counters."""
+        return int(self.record[name][0])
+
+
+def _view_of(element: Any) -> Any:
+    """A compiled function that makes an array of an address."""
+    pointer = types.CPointer(from_dtype(np.dtype(element)))
+
+    @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+    def at(_context: Any, _address: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return pointer(types.int64), code
+
+    return at
+
+
+_WHOLE, _SMALL, _AMOUNT, _WORD = (_view_of(t) for t in (np.int32, np.int8, np.float64, np.uint64))
+_NODE, _ROUTE, _VISIT, _KIND = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND))
+
+
+@compiled
+def whole(address: int) -> Any:
+    """The array of 32-bit whole numbers at an address."""
+    return carray(_WHOLE(address), (FAR,))
+
+
+@compiled
+def amounts(address: int) -> Any:
+    """The array of floats at an address."""
+    return carray(_AMOUNT(address), (FAR,))
+
+
+@compiled
+def nodes(m: Any) -> Any:
+    """The nodes of all chains."""
+    return carray(_NODE(m.node), (FAR,))
+
+
+@compiled
+def saved_nodes(m: Any) -> Any:
+    """Nodes as they were."""
+    return carray(_NODE(m.journal), (FAR,))
+
+
+@compiled
+def routes(m: Any) -> Any:
+    """The vehicles' routes."""
+    return carray(_ROUTE(m.route), (FAR,))
+
+
+@compiled
+def saved_routes(m: Any) -> Any:
+    """Routes as they were."""
+    return carray(_ROUTE(m.route_journal), (FAR,))
+
+
+@compiled
+def visits(m: Any) -> Any:
+    """What never changes of a node."""
+    return carray(_VISIT(m.visit), (FAR,))
+
+
+@compiled
+def kinds(m: Any) -> Any:
+    """The kinds of vehicles."""
+    return carray(_KIND(m.kind), (FAR,))
+
+
+@compiled
+def is_fixed(m: Any, v: int) -> bool:
+    """Whether a visit has to stay where it is."""
+    return bool(carray(_SMALL(m.fixed), (FAR,))[v])
+
+
+@compiled
+def dice(m: Any) -> Any:
+    """The state of the random numbers."""
+    return carray(_WORD(m.word), (1,))
+
+
+@compiled
+def work(m: Any, r: int) -> Any:
+    """The service seconds by node, as the route's kind of vehicle takes them."""
+    nodes_in_all = m.visits + 2 * m.slots
+    return whole(m.service + 4 * kinds(m)[routes(m)[r].kind].work * nodes_in_all)
+
+
+@compiled
+def row(m: Any, v: int) -> int:
+    """The matrix row of a node."""
+    return v if v < m.visits else visits(m)[v].row

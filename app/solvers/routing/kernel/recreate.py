@@ -1,0 +1,254 @@
+"""Greedy insertion with blinks: each visit of the pool goes to its cheapest place, some places being overlooked.
+
+SISR, Christiaens & Vanden Berghe (2020), section 5.3, with granular neighbourhoods (Toth & Vigo 2003): only places next
+to a visit's neighbours are looked at, and an empty vehicle of each kind; everywhere only where that finds none.
+"""
+
+import math
+from typing import Any
+
+from app.solvers.routing.kernel.chain import put_in
+from app.solvers.routing.kernel.jit import compiled
+from app.solvers.routing.kernel.memory import amounts, dice, kinds, nodes, routes, row, visits, whole, work
+from app.solvers.routing.kernel.rolling import below, positions_to_blink, roll
+
+LOG_OF_KEEPING = math.log(0.99)
+EVERYWHERE_CHANCE = 0.1
+
+
+@compiled
+def order_pool(m: Any) -> None:
+    """Sort the pool: at random, by load, far or near first; with windows also by width, opening or closing."""
+    pool, keys, size = whole(m.pool), amounts(m.keys), m.pool_size
+    by = below(dice(m), 17 if m.level > 0 else 11)
+    for j in range(size):
+        c = pool[j]
+        if by < 4:
+            key = roll(dice(m))
+        elif by < 8:
+            key = -float(visits(m)[c].demand)
+        elif by < 10:
+            key = -float(whole(m.remote)[c])
+        elif by < 11:
+            key = float(whole(m.remote)[c])
+        elif by < 13:
+            key = float(visits(m)[c].close - visits(m)[c].open)
+        elif by < 15:
+            key = float(visits(m)[c].open)
+        else:
+            key = -float(visits(m)[c].close)
+        i = j
+        while i > 0 and keys[i - 1] > key:
+            keys[i] = keys[i - 1]
+            pool[i] = pool[i - 1]
+            i -= 1
+        keys[i] = key
+        pool[i] = c
+
+
+@compiled
+def recreate(m: Any, thorough: bool) -> None:
+    """Insert each visit of the pool at its cheapest place, or leave it out where that costs more than its penalty."""
+    for j in range(m.pool_size):
+        c = whole(m.pool)[j]
+        best, place, r = nearby(m, c)
+        best, place, r = empty(m, c, best, place, r)
+        if r < 0 and (thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
+            best, place, r = everywhere(m, c)
+        if r >= 0 and best < amounts(m.penalty)[c]:
+            put_in(m, c, place, r)
+
+
+@compiled
+def has_room(m: Any, c: int, r: int) -> bool:
+    """Whether the route can take one more visit with this load."""
+    if routes(m)[r].room < visits(m)[c].demand or routes(m)[r].spots <= 0:
+        return False
+    for d in range(1, m.dimensions):
+        if whole(m.loads)[r * m.dimensions + d] < whole(m.demands)[c * m.dimensions + d]:
+            return False
+    return True
+
+
+@compiled
+def detour(m: Any, profile: int, p: int, c: int, x: int) -> int:
+    """Metres from `p` over `c` to `x`."""
+    base = (profile * m.rows + c) * m.rows
+    return int(whole(m.distance_back)[base + row(m, p)] + whole(m.distance)[base + row(m, x)])
+
+
+@compiled
+def extra(m: Any, c: int, r: int, p: int, x: int, metres: int, best: float) -> float:
+    """What inserting `c` between `p` and `x` costs, infinite where it does not fit or costs more than `best`."""
+    route, node = routes(m)[r], nodes(m)
+    cost = route.per_metre * metres
+    if m.priced:
+        cost += amounts(m.prices)[c * m.kinds + route.kind]
+    if cost >= best:
+        return math.inf
+    if m.level == 0:
+        return cost
+    visit = visits(m)[c]
+    a = row(m, p)
+    b = row(m, x)
+    to = whole(m.duration_back)[(route.profile * m.rows + c) * m.rows + a]
+    begin = node[p].depart + to
+    if begin > visit.close:
+        return math.inf
+    stay = work(m, r)[c]
+    on = whole(m.duration)[(route.profile * m.rows + c) * m.rows + b]
+    if max(begin, visit.open) + stay + on > node[x].late:
+        return math.inf
+    if m.level == 1:
+        return cost
+    return cost + in_time(m, c, r, p, x, metres, to, stay, on)
+
+
+@compiled
+def in_time(m: Any, c: int, r: int, p: int, x: int, metres: int, to: int, stay: int, on: int) -> float:
+    """The cost of the route's seconds with `c` in it beyond those without; infinite beyond a limit of the vehicle."""
+    route, node, visit = routes(m)[r], nodes(m), visits(m)[c]
+    kind = kinds(m)[route.kind]
+    if route.distance + metres > kind.max_distance:
+        return math.inf
+    if m.mixed and not carries(m, c, r, p, x):
+        return math.inf
+    reach = node[p].fd + to
+    wait = max(visit.open - reach - node[p].fl, 0)
+    duration = reach + wait + stay
+    latest = min(visit.close - reach, node[p].fl)
+    wait = max(node[x].be - duration - on - latest, 0)
+    duration += on + node[x].bd + wait
+    if duration > kind.max_duration:
+        return math.inf
+    cost = kind.per_second * duration + kind.overtime * max(duration - kind.regular, 0)
+    if route.size > 0:
+        now = node[2 * r + m.visits + 1].fd
+        cost -= kind.per_second * now + kind.overtime * max(now - kind.regular, 0)
+    return cost
+
+
+@compiled
+def carries(m: Any, c: int, r: int, p: int, x: int) -> bool:
+    """Whether the load fits all the way with `c` behind `p`, and collections come last where they have to."""
+    kind, peaks = routes(m)[r].kind, whole(m.peaks)
+    for d in range(m.dimensions):
+        room = whole(m.capacities)[kind * m.dimensions + d]
+        if peaks[2 * (p * m.dimensions + d)] + whole(m.demands)[c * m.dimensions + d] > room:
+            return False
+        if peaks[2 * (p * m.dimensions + d) + 1] + whole(m.pickups)[c * m.dimensions + d] > room:
+            return False
+    if not kinds(m)[kind].pickups_last:
+        return True
+    if carries_any(m, m.demands, c) and carries_any(m, m.pickups, p):
+        return False
+    return not (carries_any(m, m.pickups, c) and carries_any(m, m.demands, x))
+
+
+@compiled
+def carries_any(m: Any, loads: int, v: int) -> bool:
+    """Whether a visit has a load in an array of loads, in any dimension; vehicles' ends have none."""
+    if v >= m.visits:
+        return False
+    for d in range(m.dimensions):  # noqa: SIM110 - compiled code has no generators
+        if whole(loads)[v * m.dimensions + d] > 0:
+            return True
+    return False
+
+
+@compiled
+def nearby(m: Any, c: int) -> tuple[float, int, int]:
+    """The cheapest place behind or before one of the visit's neighbours: its cost, the node before it, the route."""
+    node = nodes(m)
+    distance, back, rows, close = whole(m.distance), whole(m.distance_back), m.rows, whole(m.close)
+    best, place, chosen = math.inf, -1, -1
+    blink = m.blink
+    for k in range(m.close_size):
+        v = close[c * m.close_size + k]
+        r = node[v].route
+        if r < 0 or not has_room(m, c, r):
+            continue
+        base = (routes(m)[r].profile * rows + c) * rows
+        x, p = node[v].next, node[v].prev
+        blink -= 2
+        if blink < 0:
+            blink = positions_to_blink(dice(m), LOG_OF_KEEPING)
+            continue
+        if not node[v].wall:
+            b = row(m, x)
+            metres = back[base + v] + distance[base + b] - node[v].gap
+            cost = extra(m, c, r, v, x, metres, best)
+            if cost < best:
+                best, place, chosen = cost, v, r
+        if not node[p].wall:
+            a = row(m, p)
+            metres = back[base + a] + distance[base + v] - node[v].back
+            cost = extra(m, c, r, p, v, metres, best)
+            if cost < best:
+                best, place, chosen = cost, p, r
+    m.blink = blink
+    return best, place, chosen
+
+
+@compiled
+def empty(m: Any, c: int, best: float, place: int, chosen: int) -> tuple[float, int, int]:
+    """The same, with one empty vehicle of each kind."""
+    n = m.visits
+    for k in range(m.kinds):
+        r = spare_slot(m, k)
+        if r < 0 or not has_room(m, c, r):
+            continue
+        p = n + 2 * r
+        if nodes(m)[p].wall:
+            continue
+        a, b = visits(m)[p].row, visits(m)[p + 1].row
+        f = routes(m)[r].profile
+        metres = (
+            whole(m.distance_back)[(f * m.rows + c) * m.rows + a] + whole(m.distance)[(f * m.rows + c) * m.rows + b]
+        )
+        fixed = kinds(m)[k].fixed
+        cost = fixed + extra(m, c, r, p, p + 1, metres, best - fixed)
+        if cost < best:
+            best, place, chosen = cost, p, r
+    return best, place, chosen
+
+
+@compiled
+def spare_slot(m: Any, k: int) -> int:
+    """An empty vehicle of a kind, or -1."""
+    r = whole(m.spare)[k]
+    if r >= 0 and routes(m)[r].size > 0:
+        r = -1
+        for slot in range(kinds(m)[k].first, kinds(m)[k].last):
+            if routes(m)[slot].size == 0:
+                r = slot
+                break
+        whole(m.spare)[k] = r
+    return int(r)
+
+
+@compiled
+def everywhere(m: Any, c: int) -> tuple[float, int, int]:
+    """The cheapest place on any route in use."""
+    node, n = nodes(m), m.visits
+    best, place, chosen = math.inf, -1, -1
+    for r in range(m.slots):
+        if routes(m)[r].size == 0 or not has_room(m, c, r):
+            continue
+        f = routes(m)[r].profile
+        p = n + 2 * r
+        while p != n + 2 * r + 1:
+            x = node[p].next
+            if not node[p].wall:
+                a = row(m, p)
+                b = row(m, x)
+                metres = (
+                    whole(m.distance_back)[(f * m.rows + c) * m.rows + a]
+                    + whole(m.distance)[(f * m.rows + c) * m.rows + b]
+                    - node[p].gap
+                )
+                cost = extra(m, c, r, p, x, metres, best)
+                if cost < best:
+                    best, place, chosen = cost, p, r
+            p = x
+    return best, place, chosen

@@ -1,0 +1,121 @@
+"""Adjacent string removal: strings of visits near one another leave their routes.
+
+SISR, Christiaens & Vanden Berghe, "Slack induction by string removals", Transportation Science 54 (2020), section 5.2.
+"""
+
+from typing import Any
+
+from app.solvers.routing.kernel.chain import (
+    backward,
+    forward,
+    settle,
+    take_out,
+    touch_route,
+)
+from app.solvers.routing.kernel.jit import compiled
+from app.solvers.routing.kernel.memory import dice, is_fixed, nodes, routes, whole
+from app.solvers.routing.kernel.rolling import below, roll
+
+REMOVED_ON_AVERAGE = 10.0
+LONGEST_STRING = 10.0
+SPLIT_CHANCE = 0.5
+LENGTHEN_CHANCE = 0.01
+ABSENT_TRIED = 12
+
+
+@compiled
+def ruin(m: Any, routes_in_use: int) -> None:
+    """Remove strings around a random visit; the pool then holds what is removed and some that were absent before."""
+    n, node = m.visits, nodes(m)
+    m.pool_size = 0
+    absent = m.absent_size
+    centre = below(dice(m), n)
+    _invite(m, centre, absent)
+    average = (n - absent) / max(routes_in_use, 1)
+    longest = min(LONGEST_STRING, average)
+    strings = int(roll(dice(m)) * (4.0 * REMOVED_ON_AVERAGE / (1.0 + longest) - 1.0) + 1.0)
+    for k in range(-1, m.near_size):
+        if strings == 0:
+            return
+        c = centre if k < 0 else whole(m.near)[centre * m.near_size + k]
+        r = node[c].route
+        if r < 0 or routes(m)[r].stamp == m.tick or is_fixed(m, c):
+            continue
+        size = routes(m)[r].size
+        length = int(roll(dice(m)) * min(size, longest) + 1.0)
+        _remove_string(m, r, c, min(length, size))
+        strings -= 1
+
+
+@compiled
+def _invite(m: Any, centre: int, absent: int) -> None:
+    """Some of those already absent are tried again: those near the centre, or all where they are few."""
+    if absent <= ABSENT_TRIED:
+        for j in range(absent):
+            _to_pool(m, whole(m.absent)[j])
+        return
+    if nodes(m)[centre].route < 0:
+        _to_pool(m, centre)
+    for k in range(m.near_size):
+        if m.pool_size >= ABSENT_TRIED:
+            return
+        c = whole(m.near)[centre * m.near_size + k]
+        if nodes(m)[c].route < 0 and roll(dice(m)) < 0.5:
+            _to_pool(m, c)
+    if m.pool_size == 0:
+        _to_pool(m, whole(m.absent)[below(dice(m), absent)])
+
+
+@compiled
+def _to_pool(m: Any, c: int) -> None:
+    whole(m.pool)[m.pool_size] = c
+    m.pool_size += 1
+
+
+@compiled
+def _remove_string(m: Any, r: int, c: int, length: int) -> None:
+    """Remove `length` visits in a row with `c` among them; half the time some in their middle stay."""
+    node = nodes(m)
+    size = routes(m)[r].size
+    kept = 0
+    if length > 1 and length < size and roll(dice(m)) < SPLIT_CHANCE:
+        kept = 1
+        while length + kept < size and roll(dice(m)) < LENGTHEN_CHANCE:
+            kept += 1
+    first = _string_start(m, c, length + kept)
+    keep_from = 1 + below(dice(m), length - 1) if kept > 0 else length + kept
+    before = node[first].prev
+    touch_route(m, r)
+    v, removed = first, 0
+    for j in range(length + kept):
+        if v >= m.visits:
+            break
+        x = node[v].next
+        if (j < keep_from or j >= keep_from + kept) and not is_fixed(m, v):
+            take_out(m, v)
+            _to_pool(m, v)
+            removed += 1
+        v = x
+    if removed > 0:
+        if m.level > 0:
+            forward(m, r, before, v)
+            backward(m, r, v, before)
+        settle(m, r)
+
+
+@compiled
+def _string_start(m: Any, c: int, length: int) -> int:
+    """The first visit of a random string of this length that holds `c` and lies within its route."""
+    node, n = nodes(m), m.visits
+    behind = 0
+    v = node[c].next
+    while v < n and behind < length - 1:
+        behind += 1
+        v = node[v].next
+    steps = below(dice(m), length)
+    steps = max(steps, length - 1 - behind)
+    v = c
+    while steps > 0 and node[v].prev < n:
+        v = node[v].prev
+        steps -= 1
+    return v

@@ -1,0 +1,130 @@
+"""Simulated annealing over ruin and recreate: the compiled loop, and the call that drives it in short turns."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.solvers.routing.kernel.chain import take_back
+from app.solvers.routing.kernel.jit import compiled
+from app.solvers.routing.kernel.layout import KernelData
+from app.solvers.routing.kernel.memory import dice, nodes, routes, whole
+from app.solvers.routing.kernel.preparation import prepare
+from app.solvers.routing.kernel.recreate import order_pool, recreate
+from app.solvers.routing.kernel.rolling import below, roll
+from app.solvers.routing.kernel.ruin import ruin
+from app.solvers.routing.kernel.starting import Plan, adopt, plan_of
+
+FIRST_TURN, SHORTEST_TURN, LONGEST_TURN = 64, 16, 20_000
+SMALLEST_GAIN = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Improved:
+    """The best plan found. `cost` is with the penalties of the absent; `iterations` is how many were done."""
+
+    plan: Plan
+    cost: float
+    iterations: int
+
+
+def improve(
+    data: KernelData,
+    plan: Plan,
+    *,
+    seed: int,
+    start_temperature: float,
+    end_temperature: float,
+    iterations: int | None = None,
+    how_far: Callable[[], float] | None = None,
+) -> Improved:
+    """Improve a plan until the budget is spent; the answer is never dearer than the plan given.
+
+    `iterations`: repeatable, the same seed and number give the same answer. `how_far`: the caller's measure of its
+    budget, 0 to 1, asked every few hundredths of a second; 1 or more ends the search. With both, the first ends it.
+    Temperatures are in the unit of cost and fall geometrically over the budget. Releases the interpreter's lock.
+    """
+    memory = prepare(data, seed=seed)
+    adopt(memory, plan)
+    limit, measure = iterations if iterations is not None else 1 << 62, how_far or _nothing_spent
+    done, size, before = 0, FIRST_TURN, measure()
+    fill(memory.record)
+    ratio = end_temperature / start_temperature
+    while done < limit and before < 1.0:
+        by_count = iterations is not None
+        share = done / limit if by_count else before
+        step = 1.0 / limit if by_count else before / max(done, 1)
+        size = min(size, limit - done)
+        anneal(memory.record, size, start_temperature * ratio**share, ratio**step)
+        done += size
+        now = measure()
+        size = _next_turn(size, now - before)
+        before = now
+    return Improved(plan=plan_of(memory), cost=float(memory.record["best_cost"][0]), iterations=done)
+
+
+def _nothing_spent() -> float:
+    return 0.0
+
+
+def _next_turn(size: int, spent: float) -> int:
+    """About a two-hundredth of the budget; twice the last turn where no budget of time is measured."""
+    wanted = 2 * size if spent <= 0 else int(size * 0.005 / spent)
+    return max(SHORTEST_TURN, min(wanted, 2 * size, LONGEST_TURN))
+
+
+@compiled
+def fill(memory: Any) -> None:
+    """Insert whoever is absent from the plan given, wherever there is room; then that plan is the best."""
+    m = memory[0]
+    total = m.absent_size
+    waiting = np.empty(total, np.int32)
+    for j in range(total):
+        waiting[j] = whole(m.absent)[j]
+    for j in range(total):
+        i = j + below(dice(m), total - j)
+        c = waiting[i]
+        waiting[i] = waiting[j]
+        m.tick += 1
+        m.saved_nodes = 0
+        m.saved_routes = 0
+        whole(m.pool)[0] = c
+        m.pool_size = 1
+        recreate(m, True)
+    keep(m)
+
+
+@compiled
+def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> None:
+    """Some iterations of ruin, recreate, and acceptance by the current temperature."""
+    m = memory[0]
+    in_use = 0
+    for r in range(m.slots):
+        in_use += routes(m)[r].size > 0
+    for _ in range(iterations):
+        m.tick += 1
+        m.saved_nodes = 0
+        m.saved_routes = 0
+        cost = m.cost
+        ruin(m, in_use)
+        order_pool(m)
+        recreate(m, False)
+        if m.cost < cost - temperature * math.log(1.0 - roll(dice(m))):
+            if m.cost < m.best_cost - SMALLEST_GAIN:
+                keep(m)
+        else:
+            take_back(m, cost)
+        temperature *= cooling
+
+
+@compiled
+def keep(m: Any) -> None:
+    """Remember the current plan as the best."""
+    n, node, best = m.visits, nodes(m), whole(m.best)
+    m.best_cost = m.cost
+    for v in range(n):
+        best[v] = node[v].next
+    for r in range(m.slots):
+        best[n + r] = node[n + 2 * r].next

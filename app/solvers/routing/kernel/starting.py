@@ -1,0 +1,128 @@
+"""Plans in and out of the search: flat routes become chains of nodes, and the best chain becomes flat routes again."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.solvers.routing.kernel.chain import put_in
+from app.solvers.routing.kernel.jit import compiled
+from app.solvers.routing.kernel.memory import ARRAYS, Memory, nodes, routes
+from app.solvers.routing.kernel.recreate import detour, extra, has_room
+
+Whole = NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Routes one behind the other: route i drives `visits[starts[i]:starts[i + 1]]` with a vehicle of `kinds[i]`."""
+
+    visits: Whole
+    starts: Whole
+    kinds: Whole
+
+    @staticmethod
+    def of(routes: list[list[int]], kinds: list[int] | None = None) -> "Plan":
+        """From lists; without kinds all are of the first."""
+        ends = np.cumsum([0, *(len(route) for route in routes)])
+        flat = [visit for route in routes for visit in route]
+        return Plan(
+            visits=np.array(flat, dtype=np.int32),
+            starts=ends.astype(np.int32),
+            kinds=np.array([0] * len(routes) if kinds is None else kinds, dtype=np.int32),
+        )
+
+    def routes(self) -> list[list[int]]:
+        """As lists."""
+        return [self.visits[a:b].tolist() for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
+
+def empty_plan(memory: Memory) -> None:
+    """Every vehicle empty, every visit absent."""
+    n, slots, dimensions = memory.number("visits"), memory.number("slots"), memory.number("dimensions")
+    nodes = n + 2 * slots
+    sizes = {
+        "node": nodes, "route": slots, "loads": slots * dimensions,
+        "peaks": 2 * nodes * dimensions if memory.number("mixed") else 0,
+        "journal": nodes, "journal_nodes": nodes, "route_journal": slots, "journal_routes": slots,
+        "journal_loads": slots * dimensions, "pool": n + 1, "keys": n + 1, "best": n + slots,
+    }  # fmt: skip
+    for name, size in sizes.items():
+        memory.hold(name, np.zeros(size, ARRAYS[name]))
+    memory.hold("absent", np.arange(n))
+    memory.hold("place", np.arange(n))
+    memory.hold("spare", memory.arrays["kind"]["first"])
+    memory.arrays["node"]["route"][:n] = -1
+    memory.record["absent_size"] = n
+    memory.record["cost"] = float(memory.arrays["penalty"].sum())
+    _furnish(memory)
+
+
+def _furnish(memory: Memory) -> None:
+    """The vehicles' own records: kind, room, shift."""
+    n, arrays = memory.number("visits"), memory.arrays
+    route, node, visit = arrays["route"], arrays["node"], arrays["visit"]
+    slots = memory.number("slots")
+    kind_of = np.repeat(np.arange(len(arrays["kind"])), arrays["kind"]["last"] - arrays["kind"]["first"])
+    kind = arrays["kind"][kind_of]
+    route["kind"][:slots] = kind_of
+    for field, source in (("profile", "profile"), ("spots", "max_stops"), ("per_metre", "per_metre")):
+        route[field][:slots] = kind[source]
+    capacities = arrays["capacities"].reshape(-1, memory.number("dimensions"))[kind_of]
+    route["room"][:slots] = capacities[:, 0]
+    arrays["loads"][: capacities.size] = capacities.ravel()
+    starts = n + 2 * np.arange(slots)
+    node["next"][starts], node["prev"][starts + 1] = starts + 1, starts
+    node["prev"][starts], node["next"][starts + 1] = -1, -1
+    node["route"][starts] = node["route"][starts + 1] = np.arange(slots)
+    node["depart"][starts], node["fl"][starts] = visit["open"][starts], visit["close"][starts]
+    node["be"][starts + 1], node["late"][starts + 1] = visit["open"][starts + 1], visit["close"][starts + 1]
+
+
+def adopt(memory: Memory, plan: Plan) -> None:
+    """Give the routes of a plan to empty vehicles of their kinds. A visit that does not fit there stays absent."""
+    kind = memory.arrays["kind"]
+    used = [0] * len(kind)
+    for i, k in enumerate(plan.kinds.tolist()):
+        slot = int(kind[k]["first"]) + used[k]
+        if slot >= int(kind[k]["last"]):
+            raise ValueError(f"The plan uses more than the {used[k]} vehicles of kind {k} that there are.")
+        used[k] += 1
+        lay(memory.record, plan.visits[plan.starts[i] : plan.starts[i + 1]], slot)
+
+
+@compiled
+def lay(memory: Any, visits: Any, r: int) -> None:
+    """Put visits on an empty vehicle in their order, leaving out whom its room, windows or limits refuse."""
+    m = memory[0]
+    node, n = nodes(m), m.visits
+    p = n + 2 * r
+    for j in range(visits.shape[0]):
+        c, x = visits[j], node[p].next
+        m.tick += 1
+        m.saved_nodes = 0
+        m.saved_routes = 0
+        if not has_room(m, c, r):
+            continue
+        metres = detour(m, routes(m)[r].profile, p, c, x)
+        metres -= node[p].gap if routes(m)[r].size > 0 else 0
+        if extra(m, c, r, p, x, metres, math.inf) < math.inf:
+            put_in(m, c, p, r)
+            p = c
+
+
+def plan_of(memory: Memory) -> Plan:
+    """The best plan the search remembers, its routes in the order of their vehicles."""
+    n, following = memory.number("visits"), memory.arrays["best"].tolist()
+    found, kinds = [], []
+    for r, first in enumerate(following[n : n + memory.number("slots")]):
+        route, v = [], first
+        while v < n:
+            route.append(v)
+            v = following[v]
+        if route:
+            found.append(route)
+            kinds.append(int(memory.arrays["route"]["kind"][r]))
+    return Plan.of(found, kinds)
