@@ -11,7 +11,7 @@ by side. Knows no orders and no problem dataclasses; leaves out splitting a prob
 """
 
 from app.solvers.routing.kernel.layout import FAR, KernelData, VehicleKinds
-from app.solvers.routing.kernel.search import Improved, improve, temperatures
+from app.solvers.routing.kernel.search import Improved, improve
 from app.solvers.routing.kernel.starting import Plan
 
-__all__ = ["FAR", "Improved", "KernelData", "Plan", "VehicleKinds", "improve", "temperatures"]
+__all__ = ["FAR", "Improved", "KernelData", "Plan", "VehicleKinds", "improve"]

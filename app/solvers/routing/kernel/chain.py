@@ -5,6 +5,9 @@ earliest departure, the latest begin, and from level 2 the durations of the rout
 only the nodes whose knowledge changes are visited. The first change of a record in an iteration saves it in a journal.
 """
 
+# mypy: disable-error-code="no-any-return"
+# Compiled code: numba infers the types, records have none for mypy.
+
 from typing import Any
 
 from app.solvers.routing.kernel.jit import compiled

@@ -8,7 +8,7 @@ Whoever fills a `Memory` must keep its arrays alive: `Memory.arrays` does.
 from typing import Any
 
 import numpy as np
-from numba import carray, from_dtype, types
+from numba import carray, from_dtype, types  # type: ignore[attr-defined]  # numba exports by star
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -85,9 +85,9 @@ class Memory:
 
 def _view_of(element: Any) -> Any:
     """A compiled function that makes an array of an address."""
-    pointer = types.CPointer(from_dtype(np.dtype(element)))
+    pointer = types.CPointer(from_dtype(np.dtype(element)))  # type: ignore[no-untyped-call]  # numba is untyped
 
-    @intrinsic  # type: ignore[untyped-decorator]  # numba is untyped
+    @intrinsic
     def at(_context: Any, _address: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))

@@ -33,8 +33,8 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
         (1 if data.service_seconds is None else np.atleast_2d(data.service_seconds).shape[0], len(visit))
     )
     if data.service_seconds is not None:
-        service[:, :n] = np.atleast_2d(data.service_seconds)
-    service = np.ascontiguousarray(service, dtype=np.int32)
+        work[:, :n] = np.atleast_2d(data.service_seconds)
+    service = np.ascontiguousarray(work, dtype=np.int32)
     near, close = _neighbourhoods(data, distance[0], duration[0], visit[:n], service[0, :n], level)
     starts = kind["start"][kind["start"] >= 0]
     remote = distance[0][starts[:, None], np.arange(n)].min(axis=0) if len(starts) else np.zeros(n)

@@ -4,6 +4,9 @@ SISR, Christiaens & Vanden Berghe (2020), section 5.3, with granular neighbourho
 to a visit's neighbours are looked at, and an empty vehicle of each kind; everywhere only where that finds none.
 """
 
+# mypy: disable-error-code="no-any-return"
+# Compiled code: numba infers the types, records have none for mypy.
+
 import math
 from typing import Any
 

@@ -3,6 +3,9 @@
 SISR, Christiaens & Vanden Berghe, "Slack induction by string removals", Transportation Science 54 (2020), section 5.2.
 """
 
+# mypy: disable-error-code="no-any-return"
+# Compiled code: numba infers the types, records have none for mypy.
+
 from typing import Any
 
 from app.solvers.routing.kernel.chain import (
