@@ -29,12 +29,9 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
         (distance, distance_back) if data.durations is data.distances else _both_ways(data.durations)
     )
     visit = _visits(data, kind, demands, rows=distance.shape[1])
-    service = np.zeros(
-        (1 if data.service_seconds is None else np.atleast_2d(data.service_seconds).shape[0], len(visit))
-    )
-    if data.service_seconds is not None:
-        work[:, :n] = np.atleast_2d(data.service_seconds)
-    service = np.ascontiguousarray(work, dtype=np.int32)
+    given = np.zeros((1, n)) if data.service_seconds is None else np.atleast_2d(data.service_seconds)
+    service = np.zeros((len(given), len(visit)), np.int32)
+    service[:, :n] = given
     near, close = _neighbourhoods(data, distance[0], duration[0], visit[:n], service[0, :n], level)
     starts = kind["start"][kind["start"] >= 0]
     remote = distance[0][starts[:, None], np.arange(n)].min(axis=0) if len(starts) else np.zeros(n)
