@@ -25,6 +25,7 @@ from app.schema.context import Context
 from app.web.graphiql import graphiql_routes
 from app.web.graphql import GraphQLEndpoint
 from app.web.health import health_routes
+from app.web.message_status import message_status_routes
 from app.web.pages import page_routes
 from app.web.requests import RequestLog
 from app.web.uploads import upload_routes
@@ -90,6 +91,7 @@ def create_application(current: Settings) -> Starlette:
             *graphiql_routes,
             *page_routes,
             *upload_routes(database=database, blobs=blobs),
+            *message_status_routes(database=database, settings=current),
             Route("/", _to_graphiql),
         ],
         middleware=[

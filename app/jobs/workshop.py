@@ -10,6 +10,7 @@ from app.jobs.queue import Doorbell
 from app.models import Channel
 from app.notifications.channels import ChannelSettings, Sender
 from app.notifications.senders import channels_from
+from app.notifications.twilio_channel import STATUS_PATH
 from app.orchestration.messages.wording import Sender as TextSender
 
 
@@ -46,6 +47,7 @@ def _channels(settings: Settings) -> ChannelSettings:
         twilio_from=settings.twilio_from,
         twilio_whatsapp_from=settings.twilio_whatsapp_from,
         twilio_base_url=settings.twilio_base_url,
+        twilio_status_callback_url=_status_callback(settings.public_url),
         smtp_host=settings.smtp_host,
         smtp_port=settings.smtp_port,
         smtp_username=settings.smtp_username,
@@ -53,3 +55,8 @@ def _channels(settings: Settings) -> ChannelSettings:
         smtp_from=settings.smtp_from,
         smtp_start_tls=settings.smtp_start_tls,
     )
+
+
+def _status_callback(public_url: str) -> str | None:
+    """Where Twilio tells what became of a text; nowhere where it cannot reach this deployment."""
+    return f"{public_url.rstrip('/')}{STATUS_PATH}" if public_url.startswith("https://") else None

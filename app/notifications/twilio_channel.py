@@ -28,6 +28,8 @@ from app.notifications.channels import (
 )
 
 TIMEOUT_SECONDS = 15
+# Where the web process takes what becomes of a text, `?message=` and its id behind it.
+STATUS_PATH = "/webhooks/twilio"
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429
 # Twilio's codes (https://www.twilio.com/docs/api/errors) that a dispatcher meets, as what they mean for a message.
 MEANINGS = {
@@ -96,7 +98,7 @@ class TwilioSender:
                     to=f"{prefix}{message.address}",
                     from_=f"{prefix}{self._number}",
                     body=message.text,
-                    **({"status_callback": self._callback} if self._callback else {}),
+                    **({"status_callback": f"{self._callback}?message={message.id}"} if self._callback else {}),
                 )
         except TwilioRestException as error:
             raise _refused(error.status, error.code, error.msg) from error

@@ -6,7 +6,7 @@ or the `events` connection: a live feed starts now.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -30,45 +30,54 @@ class LiveEvents:
         self._database = database
         self._listeners: dict[asyncio.Queue[Event], Predicate] = {}
         self._somebody_listens = asyncio.Event()
+        self._follows = asyncio.Event()  # the tail has its place in the log
         self._task: asyncio.Task[None] | None = None
+        self._is_ending = False
 
     async def start(self) -> None:
         """Starts the tail; `stop` ends it."""
         self._task = asyncio.create_task(self._tail())
 
     async def stop(self) -> None:
-        """Ends the tail and waits for it."""
+        """Ends the tail after the query that it is in: a connection is never left in the middle of one."""
+        self._is_ending = True
+        self._somebody_listens.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
-    async def subscribe(self, predicate: Predicate) -> AsyncIterator[Event]:
-        """The events from now on for which `predicate` holds, until the caller stops iterating."""
+    @asynccontextmanager
+    async def listening(self, predicate: Predicate) -> AsyncIterator[AsyncIterator[Event]]:
+        """The events from now on for which `predicate` holds: what is read within the block, they follow without a gap.
+
+        A subscription reads what there is within the block, and then goes on with the events.
+        """
         queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_LENGTH)
         self._listeners[queue] = predicate
         self._somebody_listens.set()
         try:
-            while True:
-                yield await queue.get()
+            await self._follows.wait()
+            yield _events(queue)
         finally:
             del self._listeners[queue]
-            if not self._listeners:
+            if not self._listeners and not self._is_ending:
                 self._somebody_listens.clear()
 
     async def _tail(self) -> None:
-        while True:
+        while not self._is_ending:
             await self._somebody_listens.wait()
             try:
                 await self._follow()
             except Exception:
                 log.exception("live.tail_failed")
                 await asyncio.sleep(1)
+            finally:
+                self._follows.clear()
 
     async def _follow(self) -> None:
         async with self._database.reading() as session:
             cursor = await readers.newest_cursor(session)
-        while self._listeners:
+        self._follows.set()
+        while self._listeners and not self._is_ending:
             async with self._database.reading() as session:
                 events = list(await session.scalars(readers.settled_after(cursor).limit(BATCH)))
             for event in events:
@@ -84,3 +93,8 @@ class LiveEvents:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(event)
+
+
+async def _events(queue: asyncio.Queue[Event]) -> AsyncIterator[Event]:
+    while True:
+        yield await queue.get()

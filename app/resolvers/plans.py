@@ -118,7 +118,8 @@ class PlanSubscriptions:
         def concerns(event: Event) -> bool:
             return event.subject_kind == "exception"
 
-        async for event in context.live.subscribe(concerns):
-            row = await context.load(exception_queries.by_ids, event.subject_id)
-            if row is not None:
-                yield ExceptionType.of(row)
+        async with context.live.listening(concerns) as events:
+            async for event in events:
+                row = await context.load(exception_queries.by_ids, event.subject_id)
+                if row is not None:
+                    yield ExceptionType.of(row)

@@ -68,18 +68,19 @@ class RouteSubscriptions:
         """The driver's own routes, each time that one of them or its stops or times change."""
         context = info.context
         assert context.live is not None, "a process that serves subscriptions follows the log"
-        async for event in context.live.subscribe(is_change):
-            context.forget()
-            route = await _own_route(context, event)
-            if route is not None:
-                rows = await context.load(stops.of_routes, route.id) or []
-                yield RouteChangeType(
-                    id=strawberry.ID(to_global("Route", route.id)),
-                    version=route.version,
-                    state=route.state,
-                    reason=str(event.data.get("reason") or event.type),
-                    stops=[StopType.of(row) for row in rows],
-                )
+        async with context.live.listening(is_change) as events:
+            async for event in events:
+                context.forget()
+                route = await _own_route(context, event)
+                if route is not None:
+                    rows = await context.load(stops.of_routes, route.id) or []
+                    yield RouteChangeType(
+                        id=strawberry.ID(to_global("Route", route.id)),
+                        version=route.version,
+                        state=route.state,
+                        reason=str(event.data.get("reason") or event.type),
+                        stops=[StopType.of(row) for row in rows],
+                    )
 
 
 def is_change(event: Event) -> bool:

@@ -112,10 +112,11 @@ class TenderSubscriptions:
         def concerns(event: Event) -> bool:
             return event.type == "tender.offered" and event.carrier_id == carrier_id
 
-        async for event in context.live.subscribe(concerns):
-            row = await context.load(queries.by_ids, event.subject_id)
-            if row is not None:
-                yield TenderType.of(row)
+        async with context.live.listening(concerns) as events:
+            async for event in events:
+                row = await context.load(queries.by_ids, event.subject_id)
+                if row is not None:
+                    yield TenderType.of(row)
 
 
 async def _tender(info: Info, outcome: Json) -> TenderPayload:

@@ -116,20 +116,22 @@ class TrackingSubscriptions:
         if customer is None:
             return
         assert context.live is not None, "a process that serves subscriptions follows the log"
-        shown = await _view(context, customer)
-        if shown is not None:
-            yield _shown(context, shown)
+        shown: TrackingView | None = None
 
         def concerns(event: Event) -> bool:
             """The order's own events, and those of its route: each stop before it that is done brings it nearer."""
-            is_on_route = event.route_id is not None and shown is not None and event.route_id == shown.route_id
+            is_on_route = event.route_id is not None and (shown is None or event.route_id == shown.route_id)
             return event.order_id == customer.order_id or is_on_route
 
-        async for _ in context.live.subscribe(concerns):
-            before, shown = shown, await _view(context, customer)
-            # What the visibility rules hide must not be told by the beat of the answers either.
-            if shown is not None and (before is None or shown.marks != before.marks):
+        async with context.live.listening(concerns) as events:
+            shown = await _view(context, customer)
+            if shown is not None:
                 yield _shown(context, shown)
+            async for _ in events:
+                before, shown = shown, await _view(context, customer)
+                # What the visibility rules hide must not be told by the beat of the answers either.
+                if shown is not None and (before is None or shown.marks != before.marks):
+                    yield _shown(context, shown)
 
 
 async def _customer(context: Context, token: str) -> Principal | None:

@@ -1,6 +1,7 @@
 """What every resolver is given: who calls, where to read, and one data loader per relation. Holds no session."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
@@ -25,8 +26,8 @@ BatchFunction = Callable[[Session, Principal, Sequence[Key]], Awaitable[Mapping[
 class LiveEvents(Protocol):
     """Where subscriptions hear of events, from now on."""
 
-    def subscribe(self, predicate: Callable[[Event], bool]) -> AsyncIterator[Event]:
-        """The committed events for which `predicate` holds, in the log's order."""
+    def listening(self, predicate: Callable[[Event], bool]) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """The committed events from now on for which `predicate` holds, in the log's order."""
         ...
 
 

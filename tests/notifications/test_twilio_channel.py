@@ -61,9 +61,9 @@ async def test_a_whatsapp_message_names_both_ends_as_whatsapp(provider: Provider
     assert provider.requests[0]["From"] == "whatsapp:+351300000001"
 
 
-async def test_the_status_callback_goes_along_where_one_is_set(provider: Provider) -> None:
+async def test_the_status_callback_names_the_message_where_one_is_set(provider: Provider) -> None:
     await send(provider.url, callback="https://doorstep.example/hooks/twilio")
-    assert provider.requests[0]["StatusCallback"] == "https://doorstep.example/hooks/twilio"
+    assert provider.requests[0]["StatusCallback"] == "https://doorstep.example/hooks/twilio?message=m1"
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])

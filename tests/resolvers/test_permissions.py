@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -51,10 +52,15 @@ SCALARS = {
 class NothingHappens:
     """Live events that end at once: a subscription that is served answers nothing, and is over."""
 
-    async def subscribe(self, predicate: Callable[[Event], bool]) -> AsyncIterator[Event]:
-        nothing: list[Event] = []
-        for event in nothing:
-            yield event
+    @asynccontextmanager
+    async def listening(self, predicate: Callable[[Event], bool]) -> AsyncIterator[AsyncIterator[Event]]:
+        yield nothing()
+
+
+async def nothing() -> AsyncIterator[Event]:
+    events: list[Event] = []
+    for event in events:
+        yield event
 
 
 def fields_of(root: Any) -> dict[str, GraphQLField]:

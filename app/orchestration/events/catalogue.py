@@ -17,7 +17,7 @@ EVENT_TYPES = frozenset(
         "inventory": "counted moved",
         "carrier": "capacity_set",
         "proof": "captured",
-        "message": "sent failed",
+        "message": "sent delivered read failed",
         "feedback": "submitted",
         "policy": "updated",
         "job": "queued progressed finished",

@@ -4,6 +4,7 @@ A sender that dies after the provider took a message and before that was recorde
 when the lease runs out. The message's id goes with it, so that the folder, mail servers and the inbox know it again.
 """
 
+import uuid
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
@@ -14,6 +15,7 @@ from app.auth.principals import SYSTEM
 from app.models import Message, MessageState
 from app.orchestration.events import log
 from app.orchestration.messages import policies
+from app.orchestration.messages.policies import MessageEvent
 
 
 async def claim_due(
@@ -43,7 +45,7 @@ async def record_sent(session: AsyncSession, message: Message, *, provider_id: s
     row = await _locked(session, message)
     if row is None:
         return
-    row.state = policies.next_state(row.state, "send")
+    row.state = policies.next_state(row.state, MessageEvent.SEND)
     row.provider_id, row.sent_at, row.leased_until = provider_id, now, None
     row.error_code = row.error_message = None
     _append(session, row, "message.sent", f"{row.kind} sent by {row.channel}", now)
@@ -64,8 +66,32 @@ async def record_failure(
     if wait is not None:
         row.leased_until = wall + wait
         return
-    row.state, row.leased_until = policies.next_state(row.state, "fail"), None
+    row.state, row.leased_until = policies.next_state(row.state, MessageEvent.FAIL), None
     _append(session, row, "message.failed", f"{row.kind} by {row.channel} failed: {text}", now)
+
+
+async def record_status(
+    session: AsyncSession,
+    *,
+    message_id: uuid.UUID,
+    event: MessageEvent,
+    failure: tuple[str, str] | None = None,
+    now: datetime,
+) -> None:
+    """What the provider tells later: delivered, read, or not (`failure`: code and text).
+
+    Providers tell things twice and out of order: what may not follow the message's state changes nothing.
+    """
+    row = await session.scalar(select(Message).where(col(Message.id) == message_id).with_for_update(key_share=True))
+    if row is None or (row.state, event) not in policies.NEXT:
+        return
+    row.state, row.leased_until = policies.next_state(row.state, event), None
+    row.error_code, row.error_message = failure or (None, None)
+    what = row.state.value.lower()
+    told = (
+        f"{row.kind} by {row.channel} was {what}" if failure is None else f"{row.kind} by {row.channel}: {failure[1]}"
+    )
+    _append(session, row, f"message.{what}", told, now)
 
 
 async def _locked(session: AsyncSession, message: Message) -> Message | None:

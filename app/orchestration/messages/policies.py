@@ -1,6 +1,7 @@
 """Which event becomes which message, what it says of what follows, and what state a message may take next. Pure."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.core.errors import Conflict
 from app.models import MessageState, ShipmentState
@@ -24,14 +25,27 @@ KINDS_OF_EVENT = {
     "shipment.returning": ("returning",),
 }
 
+
+class MessageEvent(StrEnum):
+    """What can become of a message."""
+
+    SEND = "SEND"
+    DELIVER = "DELIVER"
+    READ = "READ"
+    FAIL = "FAIL"
+    SUPPRESS = "SUPPRESS"
+
+
 NEXT = {
-    (MessageState.QUEUED, "send"): MessageState.SENT,
-    (MessageState.QUEUED, "fail"): MessageState.FAILED,
-    (MessageState.QUEUED, "suppress"): MessageState.SUPPRESSED,
-    (MessageState.SENT, "deliver"): MessageState.DELIVERED,
-    (MessageState.SENT, "fail"): MessageState.FAILED,
-    (MessageState.SENT, "read"): MessageState.READ,
-    (MessageState.DELIVERED, "read"): MessageState.READ,
+    (MessageState.QUEUED, MessageEvent.SEND): MessageState.SENT,
+    (MessageState.QUEUED, MessageEvent.DELIVER): MessageState.DELIVERED,
+    (MessageState.QUEUED, MessageEvent.READ): MessageState.READ,
+    (MessageState.QUEUED, MessageEvent.FAIL): MessageState.FAILED,
+    (MessageState.QUEUED, MessageEvent.SUPPRESS): MessageState.SUPPRESSED,
+    (MessageState.SENT, MessageEvent.DELIVER): MessageState.DELIVERED,
+    (MessageState.SENT, MessageEvent.FAIL): MessageState.FAILED,
+    (MessageState.SENT, MessageEvent.READ): MessageState.READ,
+    (MessageState.DELIVERED, MessageEvent.READ): MessageState.READ,
 }
 
 # What follows a failed attempt, by where the goods are afterwards.
@@ -73,7 +87,7 @@ def next_step(state: ShipmentState | None) -> NextStep:
     return NextStep.UNKNOWN if state is None else NEXT_STEPS.get(state, NextStep.UNKNOWN)
 
 
-def next_state(state: MessageState, event: str) -> MessageState:
+def next_state(state: MessageState, event: MessageEvent) -> MessageState:
     """The state after `event`; refuses what the machine does not know."""
     try:
         return NEXT[state, event]
