@@ -69,7 +69,7 @@ def forward(m: Any, r: int, v: int, until: int) -> None:
     service = work(m, r)
     passed = v == until
     while v != end:
-        x = node[v].next
+        x = int(node[v].next)
         stay = service[x]
         if m.level == 1:
             depart = max(node[v].depart + node[v].leg, visit[x].open) + stay
@@ -102,7 +102,7 @@ def backward(m: Any, r: int, x: int, until: int) -> None:
     service = work(m, r)
     passed = x == until
     while x != start:
-        v = node[x].prev
+        v = int(node[x].prev)
         reach = service[v] + node[v].leg
         late = min(node[x].late - reach, visit[v].close)
         if m.level == 1:
@@ -149,7 +149,7 @@ def weigh(m: Any, r: int) -> None:
         while v != start:
             peak = max(peak, peaks[2 * (v * m.dimensions + d) + 1])
             peaks[2 * (v * m.dimensions + d) + 1] = peak
-            v = node[v].prev
+            v = int(node[v].prev)
         peaks[2 * (start * m.dimensions + d) + 1] = max(peak, peaks[2 * (start * m.dimensions + d)])
 
 
@@ -173,14 +173,14 @@ def settle(m: Any, r: int) -> None:
 def take_out(m: Any, c: int) -> None:
     """Unlink a visit; the caller then passes on the change and settles the route."""
     node, route = nodes(m), routes(m)
-    r = node[c].route
-    p, x = node[c].prev, node[c].next
+    r = int(node[c].route)
+    p, x = int(node[c].prev), int(node[c].next)
     touch(m, c)
     touch(m, p)
     touch(m, x)
     touch_route(m, r)
     route[r].distance -= node[c].back + node[c].gap
-    link(m, route[r].profile, p, x)
+    link(m, int(route[r].profile), p, x)
     route[r].distance += node[p].gap
     route[r].size -= 1
     route[r].spots += 1
@@ -203,15 +203,15 @@ def take_out(m: Any, c: int) -> None:
 def put_in(m: Any, c: int, p: int, r: int) -> None:
     """Link an absent visit behind `p` on route `r`, pass on the change and settle the route."""
     node, route = nodes(m), routes(m)
-    x = node[p].next
+    x = int(node[p].next)
     touch(m, c)
     touch(m, p)
     touch(m, x)
     touch_route(m, r)
     if route[r].size > 0:
         route[r].distance -= node[p].gap
-    link(m, route[r].profile, p, c)
-    link(m, route[r].profile, c, x)
+    link(m, int(route[r].profile), p, c)
+    link(m, int(route[r].profile), c, x)
     route[r].distance += node[c].back + node[c].gap
     route[r].size += 1
     route[r].spots -= 1
@@ -244,7 +244,7 @@ def take_back(m: Any, cost: float) -> None:
     """Undo the iteration: every saved record as it was."""
     node = nodes(m)
     for j in range(m.saved_nodes):
-        v = whole(m.journal_nodes)[j]
+        v = int(whole(m.journal_nodes)[j])
         gone = v < m.visits and node[v].route < 0
         node[v] = saved_nodes(m)[j]
         if v < m.visits:
@@ -255,7 +255,7 @@ def take_back(m: Any, cost: float) -> None:
                 whole(m.absent)[m.absent_size] = v
                 m.absent_size += 1
     for j in range(m.saved_routes):
-        r = whole(m.journal_routes)[j]
+        r = int(whole(m.journal_routes)[j])
         routes(m)[r] = saved_routes(m)[j]
         for d in range(1, m.dimensions):
             whole(m.loads)[r * m.dimensions + d] = whole(m.journal_loads)[j * m.dimensions + d]
@@ -263,5 +263,5 @@ def take_back(m: Any, cost: float) -> None:
             whole(m.spare)[routes(m)[r].kind] = r
     if m.mixed:
         for j in range(m.saved_routes):
-            weigh(m, whole(m.journal_routes)[j])
+            weigh(m, int(whole(m.journal_routes)[j]))
     m.cost = cost

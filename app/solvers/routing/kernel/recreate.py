@@ -53,7 +53,7 @@ def order_pool(m: Any) -> None:
 def recreate(m: Any, thorough: bool) -> None:
     """Insert each visit of the pool at its cheapest place, or leave it out where that costs more than its penalty."""
     for j in range(m.pool_size):
-        c = whole(m.pool)[j]
+        c = int(whole(m.pool)[j])
         best, place, r = nearby(m, c)
         best, place, r = empty(m, c, best, place, r)
         if r < 0 and (thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
@@ -162,31 +162,33 @@ def carries_any(m: Any, loads: int, v: int) -> bool:
 @compiled
 def nearby(m: Any, c: int) -> tuple[float, int, int]:
     """The cheapest place behind or before one of the visit's neighbours: its cost, the node before it, the route."""
-    node = nodes(m)
-    distance, back, rows, close = whole(m.distance), whole(m.distance_back), m.rows, whole(m.close)
+    node, route, n = nodes(m), routes(m), m.visits
+    distance, back, close = whole(m.distance), whole(m.distance_back), whole(m.close + 4 * c * m.close_size)
+    demand, wide, blink = visits(m)[c].demand, m.dimensions > 1, m.blink
     best, place, chosen = math.inf, -1, -1
-    blink = m.blink
     for k in range(m.close_size):
-        v = close[c * m.close_size + k]
-        r = node[v].route
-        if r < 0 or not has_room(m, c, r):
+        v = int(close[k])
+        r = int(node[v].route)
+        if r < 0 or route[r].room < demand or route[r].spots <= 0:
             continue
-        base = (routes(m)[r].profile * rows + c) * rows
-        x, p = node[v].next, node[v].prev
+        if wide and not has_room(m, c, r):
+            continue
         blink -= 2
         if blink < 0:
             blink = positions_to_blink(dice(m), LOG_OF_KEEPING)
             continue
-        if not node[v].wall:
-            b = row(m, x)
-            metres = back[base + v] + distance[base + b] - node[v].gap
-            cost = extra(m, c, r, v, x, metres, best)
+        base, price = (route[r].profile * m.rows + c) * m.rows, route[r].per_metre
+        x, p = int(node[v].next), int(node[v].prev)
+        b = x if x < n else int(visits(m)[x].row)
+        metres = back[base + v] + distance[base + b] - node[v].gap
+        if price * metres < best and not node[v].wall:
+            cost = extra(m, c, r, v, x, int(metres), best)
             if cost < best:
                 best, place, chosen = cost, v, r
-        if not node[p].wall:
-            a = row(m, p)
-            metres = back[base + a] + distance[base + v] - node[v].back
-            cost = extra(m, c, r, p, v, metres, best)
+        a = p if p < n else int(visits(m)[p].row)
+        metres = back[base + a] + distance[base + v] - node[v].back
+        if price * metres < best and not node[p].wall:
+            cost = extra(m, c, r, p, v, int(metres), best)
             if cost < best:
                 best, place, chosen = cost, p, r
     m.blink = blink
@@ -241,7 +243,7 @@ def everywhere(m: Any, c: int) -> tuple[float, int, int]:
         f = routes(m)[r].profile
         p = n + 2 * r
         while p != n + 2 * r + 1:
-            x = node[p].next
+            x = int(node[p].next)
             if not node[p].wall:
                 a = row(m, p)
                 b = row(m, x)

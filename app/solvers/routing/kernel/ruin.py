@@ -40,8 +40,8 @@ def ruin(m: Any, routes_in_use: int) -> None:
     for k in range(-1, m.near_size):
         if strings == 0:
             return
-        c = centre if k < 0 else whole(m.near)[centre * m.near_size + k]
-        r = node[c].route
+        c = centre if k < 0 else int(whole(m.near)[centre * m.near_size + k])
+        r = int(node[c].route)
         if r < 0 or routes(m)[r].stamp == m.tick or is_fixed(m, c):
             continue
         size = routes(m)[r].size
@@ -55,18 +55,18 @@ def _invite(m: Any, centre: int, absent: int) -> None:
     """Some of those already absent are tried again: those near the centre, or all where they are few."""
     if absent <= ABSENT_TRIED:
         for j in range(absent):
-            _to_pool(m, whole(m.absent)[j])
+            _to_pool(m, int(whole(m.absent)[j]))
         return
     if nodes(m)[centre].route < 0:
         _to_pool(m, centre)
     for k in range(m.near_size):
         if m.pool_size >= ABSENT_TRIED:
             return
-        c = whole(m.near)[centre * m.near_size + k]
+        c = int(whole(m.near)[centre * m.near_size + k])
         if nodes(m)[c].route < 0 and roll(dice(m)) < 0.5:
             _to_pool(m, c)
     if m.pool_size == 0:
-        _to_pool(m, whole(m.absent)[below(dice(m), absent)])
+        _to_pool(m, int(whole(m.absent)[below(dice(m), absent)]))
 
 
 @compiled
@@ -87,13 +87,13 @@ def _remove_string(m: Any, r: int, c: int, length: int) -> None:
             kept += 1
     first = _string_start(m, c, length + kept)
     keep_from = 1 + below(dice(m), length - 1) if kept > 0 else length + kept
-    before = node[first].prev
+    before = int(node[first].prev)
     touch_route(m, r)
     v, removed = first, 0
     for j in range(length + kept):
         if v >= m.visits:
             break
-        x = node[v].next
+        x = int(node[v].next)
         if (j < keep_from or j >= keep_from + kept) and not is_fixed(m, v):
             take_out(m, v)
             _to_pool(m, v)
@@ -119,6 +119,6 @@ def _string_start(m: Any, c: int, length: int) -> int:
     steps = max(steps, length - 1 - behind)
     v = c
     while steps > 0 and node[v].prev < n:
-        v = node[v].prev
+        v = int(node[v].prev)
         steps -= 1
     return v

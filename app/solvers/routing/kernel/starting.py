@@ -100,13 +100,13 @@ def lay(memory: Any, visits: Any, r: int) -> None:
     node, n = nodes(m), m.visits
     p = n + 2 * r
     for j in range(visits.shape[0]):
-        c, x = visits[j], node[p].next
+        c, x = int(visits[j]), int(node[p].next)
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0
         if not has_room(m, c, r):
             continue
-        metres = detour(m, routes(m)[r].profile, p, c, x)
+        metres = detour(m, int(routes(m)[r].profile), p, c, x)
         metres -= node[p].gap if routes(m)[r].size > 0 else 0
         if extra(m, c, r, p, x, metres, math.inf) < math.inf:
             put_in(m, c, p, r)
