@@ -28,6 +28,11 @@ def key_of(name: QueueName) -> str:
     return f"doorstep:{name}"
 
 
+def parts_key() -> str:
+    """The key of the solver's second queue: parts of problems, of which a worker takes no more than it has slots."""
+    return f"{key_of(QueueName.SOLVER)}:parts"
+
+
 def serialise(value: dict[str, object]) -> bytes:
     """JSON instead of arq's pickle: what lies in the queue can never run code."""
     return orjson.dumps(value, default=str)

@@ -1,9 +1,15 @@
 """How jobs solve: in a child process, killed when it does not answer; a missing answer is said in words."""
 
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
 from app.core.errors import Refusal
 from app.solvers.allocation.problem import AllocationProblem
 from app.solvers.allocation.solution import AllocationSolution
 from app.solvers.process import SolverFailed, solve_in_process
+from app.solvers.progress import Progress
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.solution import RoutingSolution
 from app.solvers.stopping import StoppingRule
@@ -13,8 +19,18 @@ SEED = 1
 START_SECONDS, SHARE_ON_TOP = 60.0, 2.0
 # An allocation this close to the best possible is good enough.
 ALLOCATION_GAP = 0.001
-# Parts of a routing problem are searched side by side, one on each core.
-ROUTING_THREADS = 2
+TELL_EVERY_SECONDS = 1.0
+
+Report = Callable[[float, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoutingTask:
+    """A routing problem, and how to search it."""
+
+    problem: RoutingProblem
+    stop: StoppingRule
+    seed: int = SEED
 
 
 async def allocation(problem: AllocationProblem, *, seconds: float) -> AllocationSolution:
@@ -26,13 +42,36 @@ async def allocation(problem: AllocationProblem, *, seconds: float) -> Allocatio
         raise _refusal(failure) from failure
 
 
-async def routing(problem: RoutingProblem, *, seconds: float) -> RoutingSolution:
-    """Searches for about `seconds`."""
-    stop = StoppingRule(seconds=seconds, threads=ROUTING_THREADS)
+async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> RoutingSolution:
+    """Searches as the task says, or until it is `asked` to end; `report` hears how far it is."""
+    latest: list[Progress] = []
+    telling = asyncio.create_task(_tell(latest, report))
     try:
-        return await solve_in_process("routing", problem, stop=stop, seed=SEED, limit_seconds=_limit(seconds))
+        return await solve_in_process(
+            "routing",
+            task.problem,
+            stop=task.stop,
+            seed=task.seed,
+            limit_seconds=_limit(task.stop.seconds or 0.0),
+            on_progress=latest.append,
+            asked=asked,
+        )
     except SolverFailed as failure:
         raise _refusal(failure) from failure
+    finally:
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+
+
+async def _tell(latest: list[Progress], report: Report) -> None:
+    told: Progress | None = None
+    while True:
+        await asyncio.sleep(TELL_EVERY_SECONDS)
+        if latest and latest[-1] != told:
+            told = latest[-1]
+            latest.clear()
+            await report(told.fraction, told.message)
 
 
 def _limit(seconds: float) -> float:

@@ -1,13 +1,16 @@
 """What each queue looks for every second, and whenever it is rung."""
 
+import asyncio
 from functools import partial
 
 from app.core import clock
 from app.jobs import relay, sender
-from app.jobs.queue import QueueName, key_of
+from app.jobs.queue import QueueName, key_of, parts_key
 from app.jobs.workshop import Workshop
 from app.models import JobKind
+from app.orchestration.bookings import reader as bookings
 from app.orchestration.counters import reader as counters
+from app.orchestration.etas import reader as etas
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.jobs import queries as jobs
 from app.orchestration.messages import reader as messages
@@ -16,7 +19,12 @@ from app.orchestration.tenders import operations as tenders
 
 def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:
     """Every durable reader of the event log."""
-    return {"messages": partial(messages.read, sender=workshop.sender), "counters": counters.read}
+    return {
+        "etas": etas.read,
+        "messages": partial(messages.read, sender=workshop.sender),
+        "counters": counters.read,
+        "bookings": bookings.read,
+    }
 
 
 async def carry_events(workshop: Workshop) -> None:
@@ -28,13 +36,22 @@ async def carry_events(workshop: Workshop) -> None:
 
 
 async def start_due_jobs(workshop: Workshop) -> None:
-    """Puts every job that waits, or whose worker fell silent, on the solver's queue: once per attempt."""
+    """Puts every job that waits, or whose worker fell silent, on the solver's queues: once per attempt."""
     async with workshop.database.reading() as session:
         due = await jobs.due(session, kinds=list(JobKind), now=clock.wall_now())
     for job in due:
+        is_part = job.kind is JobKind.SOLVE_PART
         await workshop.doorbell.enqueue(
-            "run_job", str(job.id), unique=f"job:{job.id}:{job.attempts}", queue_key=key_of(QueueName.SOLVER)
+            "run_part" if is_part else "run_job",
+            str(job.id),
+            unique=f"job:{job.id}:{job.attempts}",
+            queue_key=parts_key() if is_part else key_of(QueueName.SOLVER),
         )
+
+
+async def reach_out(workshop: Workshop) -> None:
+    """Tells people and carriers what is due, side by side: a slow carrier holds up no message."""
+    await asyncio.gather(send_due_messages(workshop), workshop.carriers.work())
 
 
 async def send_due_messages(workshop: Workshop) -> None:

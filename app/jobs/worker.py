@@ -1,8 +1,9 @@
 """arq's workers: one process per queue, each sweeping for what is due there.
 
     default   the event log's readers, and what time alone makes due (an offer that nobody answered)
-    solver    jobs: allocation and planning, each solve in a subprocess of its own
-    notify    messages
+    solver    jobs: allocation and planning; and, on a second key, parts of large problems, as many at once as this
+              machine has slots for a solve; each solve in a subprocess of its own
+    notify    messages; carriers: bookings, milestones asked for, EDI files
 
 An arq job here is only ever a wake-up. Killing a worker loses nothing: leases run out, and the next sweep of any other
 worker of that queue takes the work up.
@@ -10,6 +11,7 @@ worker of that queue takes the work up.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -34,7 +36,7 @@ Sweep = Callable[[Workshop], Awaitable[None]]
 SWEEPS: dict[QueueName, Sweep] = {
     QueueName.DEFAULT: sweeps.carry_events,
     QueueName.SOLVER: sweeps.start_due_jobs,
-    QueueName.NOTIFY: sweeps.send_due_messages,
+    QueueName.NOTIFY: sweeps.reach_out,
 }
 CONCURRENCY = {QueueName.DEFAULT: 4, QueueName.SOLVER: 4, QueueName.NOTIFY: 4}
 
@@ -48,17 +50,38 @@ def build(name: QueueName, workshop: Workshop) -> Worker:
     async def run_job(_: dict[Any, Any], job_id: str) -> None:
         await running.run_job(workshop, job_id)
 
-    return Worker(
+    return _worker(
+        workshop,
         functions=[
             func(cast("WorkerCoroutine", sweep), name="sweep", keep_result=0),
             func(cast("WorkerCoroutine", run_job), name="run_job", keep_result=0),
         ],
         cron_jobs=[cron(cast("WorkerCoroutine", sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)],
         queue_name=queue.key_of(name),
+        max_jobs=CONCURRENCY[name],
+    )
+
+
+def build_parts(workshop: Workshop) -> Worker:
+    """The arq worker of the solver's parts: it takes no more than it can solve, and leaves the rest to others."""
+
+    async def run_part(_: dict[Any, Any], job_id: str) -> None:
+        await running.run_part(workshop, job_id)
+
+    return _worker(
+        workshop,
+        functions=[func(cast("WorkerCoroutine", run_part), name="run_part", keep_result=0)],
+        queue_name=queue.parts_key(),
+        max_jobs=workshop.settings.solver_processes,
+    )
+
+
+def _worker(workshop: Workshop, **rest: Any) -> Worker:
+    return Worker(
+        **rest,
         redis_settings=RedisSettings.from_dsn(workshop.settings.redis_url),
         job_serializer=queue.serialise,
         job_deserializer=queue.deserialise,
-        max_jobs=CONCURRENCY[name],
         job_timeout=JOB_TIMEOUT_SECONDS,
         poll_delay=0.05,
         health_check_interval=10,
@@ -69,8 +92,17 @@ def build(name: QueueName, workshop: Workshop) -> Worker:
 
 async def run(name: QueueName, workshop: Workshop) -> None:
     """Works until cancelled, and again after every loss of Redis."""
+    builds: list[Callable[[Workshop], Worker]] = [partial(build, name)]
+    if name is QueueName.SOLVER:
+        builds.append(build_parts)
+    async with asyncio.TaskGroup() as group:
+        for each in builds:
+            group.create_task(_keep_running(name, partial(each, workshop)))
+
+
+async def _keep_running(name: QueueName, make: Callable[[], Worker]) -> None:
     while True:
-        worker = build(name, workshop)
+        worker = make()
         try:
             await worker.async_run()
         except (RedisError, OSError) as error:

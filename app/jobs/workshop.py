@@ -1,12 +1,18 @@
 """What a worker process holds: opened once, passed to every task."""
 
+import asyncio
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from app.carriers.gateways import GatewaySettings
+from app.core.blobs import BlobStore
 from app.core.database import Database
 from app.core.settings import Settings
-from app.jobs.queue import Doorbell
+from app.jobs.carriers import CarrierDesk
+from app.jobs.queue import Doorbell, QueueName
+from app.jobs.tools import Bench
 from app.models import Channel
 from app.notifications.channels import ChannelSettings, Sender
 from app.notifications.senders import channels_from
@@ -30,6 +36,25 @@ class Workshop:
             public_url=self.settings.public_url,
             secret=self.settings.secret_key.get_secret_value(),
             zone=ZoneInfo(self.settings.time_zone),
+        )
+
+    @cached_property
+    def bench(self) -> Bench:
+        """What the jobs of this process share."""
+
+        async def ring() -> None:
+            await self.doorbell.ring(QueueName.SOLVER)
+
+        slots = asyncio.Semaphore(self.settings.solver_processes)
+        return Bench(database=self.database, settings=self.settings, ring=ring, slots=slots)
+
+    @cached_property
+    def carriers(self) -> CarrierDesk:
+        """Where carriers' gateways are kept open."""
+        return CarrierDesk(
+            database=self.database,
+            settings=GatewaySettings.from_settings(self.settings),
+            blobs=BlobStore.from_settings(self.settings),
         )
 
     @classmethod

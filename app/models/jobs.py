@@ -1,12 +1,13 @@
 """Jobs: long work that the database remembers, whatever the queue forgets."""
 
+import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, LargeBinary
 from sqlmodel import Field
 
-from app.models.base import JSONB, Json, TimedRow, choice
+from app.models.base import JSONB, Json, Row, TimedRow, choice
 
 
 class JobState(StrEnum):
@@ -24,10 +25,14 @@ class JobKind(StrEnum):
 
     ALLOCATE_ORDERS = "ALLOCATE_ORDERS"
     PLAN_ROUTES = "PLAN_ROUTES"
+    SOLVE_PART = "SOLVE_PART"
 
 
 class Job(TimedRow, table=True):
-    """Long work. `lease_until` is machine time: past it, another worker takes over."""
+    """Long work. `leased_until` is machine time: past it, another worker takes over.
+
+    `parent_id`: the job that this one is a part of. `stop_asked_at`: somebody wants it to end with the best so far.
+    """
 
     __tablename__ = "jobs"
 
@@ -35,6 +40,8 @@ class Job(TimedRow, table=True):
     state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState), index=True)
     arguments: Json = Field(default_factory=dict, sa_type=JSONB)
     requested_by: str
+    parent_id: uuid.UUID | None = Field(default=None, foreign_key="jobs.id", index=True)
+    stop_asked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     attempts: int = 0
     leased_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     progress_fraction: float = 0.0
@@ -44,3 +51,13 @@ class Job(TimedRow, table=True):
     result: Json | None = Field(default=None, sa_type=JSONB)
     error_code: str | None = None
     error_message: str | None = None
+
+
+class SolverPart(Row, table=True):
+    """What one job of kind SOLVE_PART solves, and its answer: sealed by the deployment's key, gone with the parent."""
+
+    __tablename__ = "solver_parts"
+
+    job_id: uuid.UUID = Field(foreign_key="jobs.id", unique=True)
+    request: bytes = Field(sa_type=LargeBinary)
+    answer: bytes | None = Field(default=None, sa_type=LargeBinary)

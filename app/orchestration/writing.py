@@ -5,7 +5,8 @@ in the session's transaction like any other statement. What the session holds of
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -18,19 +19,21 @@ from sqlalchemy import (
     FromClause,
     String,
     Table,
+    Uuid,
+    any_,
     bindparam,
     cast,
     column,
     func,
-    insert,
     select,
+    text,
     update,
 )
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 from app.core.ids import new_id
 
@@ -38,25 +41,39 @@ ROWS_A_STATEMENT = 10_000
 Rows = Sequence[Mapping[str, Any]]
 
 
-async def insert_all(session: AsyncSession, model: type[SQLModel], rows: Rows) -> None:
-    """New rows, in this order. What a row leaves out takes the model's default; every row names the same columns."""
+@dataclass(frozen=True, kw_only=True)
+class Unless:
+    """A row is left out where another one has the same values of these columns, among those that `where` names."""
+
+    columns: Sequence[str]
+    where: str | None = None
+
+
+async def insert_all(
+    session: AsyncSession, model: type[SQLModel], rows: Rows, *, unless: Unless | None = None
+) -> list[uuid.UUID]:
+    """New rows, in this order. What a row leaves out takes the model's default; every row names the same columns.
+
+    Answers, with `unless`, the ids of the rows that were added.
+    """
     if not rows:
-        return
+        return []
     await session.flush()  # what the rows refer to
-    defaults = _defaults(model)
-    given = set(rows[0])
-    fixed = {name: value for name, (value, made) in defaults.items() if name not in given and made is None}
-    made = {name: make for name, (_, make) in defaults.items() if name not in given and make is not None}
     table = _table(model)
+    added: list[uuid.UUID] = []
     for chunk in _chunks(rows):
-        full = [{**fixed, **{name: make() for name, make in made.items()}, **row} for row in chunk]
-        values = _unnested(table, list(full[0]), full)
+        full = _completed(model, chunk)
         names = list(full[0])
-        await session.execute(
-            insert(table).from_select(
-                names, select(*(_typed(table, values, name) for name in names)), include_defaults=False
-            )
-        )
+        values = _unnested(table, names, full)
+        chosen = select(*(_typed(table, values, name) for name in names))
+        statement = insert(table).from_select(names, chosen, include_defaults=False)
+        if unless is None:
+            await session.execute(statement)
+            continue
+        where = None if unless.where is None else text(unless.where)
+        skipping = statement.on_conflict_do_nothing(index_elements=list(unless.columns), index_where=where)
+        added += list(await session.scalars(skipping.returning(table.c.id)))
+    return added
 
 
 async def update_all(
@@ -80,9 +97,21 @@ def new_ids(count: int) -> list[uuid.UUID]:
     return [new_id() for _ in range(count)]
 
 
+def one_of(key: Any, values: Collection[uuid.UUID]) -> ColumnElement[bool]:
+    """The condition that a key is among so many values: one array, where IN would send a parameter for each."""
+    return col(key) == any_(bindparam("keys", list(values), type_=ARRAY(Uuid()), unique=True))
+
+
 def _chunks(rows: Rows) -> Iterator[Rows]:
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         yield rows[start : start + ROWS_A_STATEMENT]
+
+
+def _completed(model: type[SQLModel], rows: Rows) -> list[dict[str, Any]]:
+    lacking = {name: default for name, default in _defaults(model).items() if name not in rows[0]}
+    fixed = {name: value for name, (value, made) in lacking.items() if made is None}
+    made = {name: make for name, (_, make) in lacking.items() if make is not None}
+    return [{**fixed, **{name: make() for name, make in made.items()}, **row} for row in rows]
 
 
 def _unnested(table: Table, names: Sequence[str], rows: Rows) -> FromClause:

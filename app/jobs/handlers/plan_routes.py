@@ -1,16 +1,22 @@
-"""Plans the own fleet's routes of a day, node by node, and publishes them where the job asks for it.
+"""Plans the own fleet's routes of one node or all, a day or several, and publishes them where the job asks for it.
 
-Load, solve in a subprocess, check, adopt. A node that an earlier attempt at this job has drafted is not planned again.
+Load, solve in subprocesses here and on other machines, check, adopt: each node by itself, as soon as its answer is
+there. A node whose day moved on meanwhile is planned again; one that an earlier attempt at this job has drafted is not.
 """
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
+from typing import Self
 
 from app.auth.principals import SYSTEM
 from app.core import clock
+from app.core.database import Session
 from app.core.errors import Conflict, NotFound, Refusal
 from app.core.ids import to_global
-from app.jobs import solving
+from app.jobs import side_by_side
+from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job, Plan, PlanState
 from app.models.base import Json
@@ -19,30 +25,66 @@ from app.orchestration.plans import drafting, operations, queries
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.problem import Loaded, pose
 from app.solvers.routing.checker import check
+from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.solution import RoutingSolution
+from app.solvers.stopping import StoppingRule
 
 DEFAULT_SECONDS = 10.0
+SHORTEST_SECONDS = 1.0
+# What `seconds` are worth: so many cores search for so long, however many there are to share the work.
+REFERENCE_CORES = 2
 # From the decision to the van's leaving the yard.
 LEAD = timedelta(minutes=5)
-ATTEMPTS = 2
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the job asks for."""
+
+    day: date
+    days: int
+    seconds: float
+    node: str | None
+    publish: bool
+
+    @classmethod
+    def of(cls, arguments: Json) -> Self:
+        """As the arguments say, with a default for all but the date."""
+        return cls(
+            day=date.fromisoformat(arguments["date"]),
+            days=int(arguments.get("days") or 1),
+            seconds=float(arguments.get("seconds") or DEFAULT_SECONDS),
+            node=arguments.get("node"),
+            publish=bool(arguments.get("publish")),
+        )
+
+
+@dataclass
+class Outcome:
+    """What has been made so far, and the nodes whose day moved on each time."""
+
+    plans: list[Plan] = field(default_factory=list)
+    moved_on: dict[str, str] = field(default_factory=dict)
 
 
 async def handle(job: Job, tools: Tools) -> Json:
     """Answers the plans that were made: their ids, routes, stops, and how much is on none."""
-    day = date.fromisoformat(job.arguments["date"])
-    seconds = float(job.arguments.get("seconds") or DEFAULT_SECONDS)
+    wanted = Wanted.of(job.arguments)
     async with tools.database.reading() as session:
         earlier = await queries.of_job(session, job_id=job.id)
-    plans = list(earlier.values())
-    found = [node for node in await _nodes(tools, job.arguments.get("node")) if node.id not in earlier]
-    for number, node in enumerate(found):
-        await tools.report(number / len(found), f"Planning {node.reference}.")
-        plan = await _plan(tools, job, node, day=day, seconds=max(1.0, seconds / len(found)))
-        if plan is not None:
-            plans.append(plan)
-    if job.arguments.get("publish"):
-        await tools.report(0.95, f"Publishing {len(plans)} plans.")
-        plans = [await _publish(tools, plan) for plan in plans]
-    return {"plans": [_told(plan) for plan in plans], "unassigned": sum(len(plan.unassigned) for plan in plans)}
+    outcome = Outcome(plans=[plan for plans in earlier.values() for plan in plans])
+    open_nodes = [node for node in await _nodes(tools, wanted.node) if node.id not in earlier]
+    for _ in range(ATTEMPTS):
+        open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
+        if not open_nodes:
+            break
+    plans = outcome.plans
+    return {
+        "plans": [_told(plan) for plan in plans],
+        "unassigned": sum(len(plan.unassigned) for plan in plans),
+        "movedOn": [{"node": node.reference, "detail": outcome.moved_on[node.reference]} for node in open_nodes],
+    }
 
 
 async def _nodes(tools: Tools, reference: str | None) -> list[FulfilmentNode]:
@@ -52,36 +94,65 @@ async def _nodes(tools: Tools, reference: str | None) -> list[FulfilmentNode]:
         return await queries.nodes_to_plan(session, reference=reference)
 
 
-async def _plan(tools: Tools, job: Job, node: FulfilmentNode, *, day: date, seconds: float) -> Plan | None:
-    """The node's plan; None where there is nothing to plan. Tries again where the day moved on meanwhile."""
-    for attempt in range(1, ATTEMPTS + 1):
-        async with tools.database.reading() as session:
-            now = clock.now()
-            solving_takes = timedelta(seconds=seconds * clock.speed())
-            loaded = await queries.to_plan(session, node=node, day=day, now=now, leave_after=now + solving_takes + LEAD)
-        if not loaded.drops:
-            return None
-        answer = await _solve(loaded, seconds=seconds)
+async def _plan(
+    job: Job, tools: Tools, wanted: Wanted, open_nodes: Sequence[FulfilmentNode], outcome: Outcome
+) -> list[FulfilmentNode]:
+    """Plans the nodes, and answers those whose day moved on meanwhile."""
+    loaded = [each for node in open_nodes if (each := await _load(tools, wanted, node)).drops]
+    if not loaded:
+        return []
+    await tools.report(0.0, f"Planning {sum(len(each.drops) for each in loaded)} stops at {len(loaded)} nodes.")
+    problems = [pose(each) for each in loaded]
+    again = []
+    async for index, solution in side_by_side.solve(job, tools, _tasks(problems, seconds=wanted.seconds)):
+        node = loaded[index].node
+        answer = Answer(solution=solution, problem=problems[index])
         try:
-            return await tools.database.run(
-                partial(
-                    drafting.adopt,
-                    loaded=loaded,
-                    answer=answer,
-                    job_id=job.id,
-                    currency=tools.settings.currency,
-                    now=clock.now(),
-                )
-            )
-        except Conflict:
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+            outcome.plans += await _adopt(job, tools, wanted, loaded[index], answer)
+        except Conflict as refusal:
+            outcome.moved_on[node.reference] = refusal.message
+            again.append(node)
+    return again
 
 
-async def _solve(loaded: Loaded, *, seconds: float) -> Answer:
-    problem = pose(loaded)
-    solution = await solving.routing(problem, seconds=seconds)
+async def _load(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> Loaded:
+    async with tools.database.reading() as session:
+        now = clock.now()
+        solving_takes = timedelta(seconds=wanted.seconds * clock.speed())
+        return await queries.to_plan(
+            session, node=node, day=wanted.day, days=wanted.days, now=now, leave_after=now + solving_takes + LEAD
+        )
+
+
+def _tasks(problems: Sequence[RoutingProblem], *, seconds: float) -> list[RoutingTask]:
+    """Each problem's share of the time, by its stops. A single problem has all cores, and so no more than the time."""
+    stops = sum(len(problem.visits) for problem in problems)
+    cores = 1 if len(problems) == 1 else REFERENCE_CORES
+    shares = (max(SHORTEST_SECONDS, seconds * cores * len(problem.visits) / stops) for problem in problems)
+    return [
+        RoutingTask(problem=problem, stop=StoppingRule(seconds=share))
+        for problem, share in zip(problems, shares, strict=True)
+    ]
+
+
+async def _adopt(job: Job, tools: Tools, wanted: Wanted, loaded: Loaded, answer: Answer) -> list[Plan]:
+    """Drafts, and publishes in the same transaction where that is wanted: nobody can come between."""
+    await asyncio.to_thread(_require_valid, answer.problem, answer.solution)
+
+    async def work(session: Session) -> list[Plan]:
+        now = clock.now()
+        plans = await drafting.adopt(
+            session, loaded=loaded, answer=answer, job_id=job.id, currency=tools.settings.currency, now=now
+        )
+        for plan in plans:
+            if wanted.publish and plan.state is PlanState.DRAFT:
+                await operations.publish(session, plan_id=plan.id, expected_version=plan.version, actor=SYSTEM, now=now)
+        return plans
+
+    return await tools.database.run(work)
+
+
+def _require_valid(problem: RoutingProblem, solution: RoutingSolution) -> None:
     violations = check(problem, solution)
     if violations:
         first = violations[0]
@@ -90,21 +161,12 @@ async def _solve(loaded: Loaded, *, seconds: float) -> Answer:
             f"The solver's answer breaks {len(violations)} rules, first {first.code} on vehicle {first.vehicle_id}:"
             f" {first.detail}. Nothing was adopted; plan again.",
         )
-    return Answer(solution=solution, road=problem.road)
-
-
-async def _publish(tools: Tools, plan: Plan) -> Plan:
-    """Publishes a draft; one that an earlier attempt published already stays as it is."""
-    if plan.state is not PlanState.DRAFT:
-        return plan
-    return await tools.database.run(
-        partial(operations.publish, plan_id=plan.id, expected_version=plan.version, actor=SYSTEM, now=clock.now())
-    )
 
 
 def _told(plan: Plan) -> Json:
     return {
         "planId": to_global("Plan", plan.id),
+        "date": plan.date.isoformat(),
         "state": plan.state.value,
         "costMinor": plan.cost_minor,
         "distanceMetres": plan.distance_metres,

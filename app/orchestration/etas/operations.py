@@ -1,19 +1,22 @@
 """Writing the ETAs of the rest of a route to its stops and shipments, and telling those that moved.
 
-Called after whatever changes a route: its publication, a fact from the road, a change of plan.
+Called after whatever changes a route: its publication, a change of plan, and by the reader for facts from the road.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from app.auth.principals import Principal
-from app.core.geo import Point, great_circle_metres
+from app.core.geo import Point
 from app.models import (
     Event,
     ExceptionCase,
@@ -35,14 +38,16 @@ from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.stops.policies import AHEAD
+from app.orchestration.travel import drive_seconds
+from app.orchestration.writing import one_of, update_all
 
+# What is shown is at most so far from the projection.
+SHOWN_WITHIN = timedelta(seconds=30)
 # A customer is told of a new time when it is this far from the one that they know.
 TELL_AFTER = timedelta(minutes=5)
 # Above this a dispatcher is asked to help: it doubles the lead over a countdown at like precision.
 ALERT_PROBABILITY = 0.35
 PREDICTED_LATE = "PREDICTED_LATE"
-# Where the plan knows no drive time: the straight line times a city's detour, at a city's speed.
-DETOUR, CITY_METRES_PER_SECOND = 1.47, 6.25
 ANNOUNCED = ("shipment.planned", "shipment.out_for_delivery", "shipment.eta_changed")
 
 
@@ -58,52 +63,96 @@ class Told:
     is_approaching: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """A route with the stops that are before it, their shipments, and when each will be reached."""
+
+    route: Route
+    stops: Sequence[Stop]
+    shipments: Sequence[Sequence[Shipment]]
+    etas: Sequence[Eta]
+
+
 async def refresh(
     session: AsyncSession, route: Route, *, actor: Principal, now: datetime, is_quiet: bool = False
 ) -> None:
     """Projects the route anew. `route` and its stops are locked by the caller. `is_quiet` tells nobody."""
-    await session.flush()
-    stops = list(await session.scalars(select(Stop).where(col(Stop.route_id) == route.id).order_by(col(Stop.sequence))))
-    ahead = [stop for stop in stops if stop.state in AHEAD]
-    if not ahead:
-        return
-    node = await session.get_one(FulfilmentNode, route.node_id)
-    etas = project(_fact(route, stops, now=now), _legs(node, stops, ahead), now=now)
-    shipments = await _shipments(session, route, ahead)
-    for stop, eta in zip(ahead, etas, strict=True):
-        for row in (stop, *shipments.get(stop.id, [])):
-            row.eta_expected, row.eta_earliest, row.eta_latest = eta.expected, eta.earliest, eta.latest
-    if not is_quiet:
-        await _tell(
-            session,
-            route,
-            [(shipments.get(stop.id, []), eta) for stop, eta in zip(ahead, etas, strict=True)],
-            actor=actor,
-            now=now,
-        )
-    await session.flush()
+    await refresh_all(session, [route], actor=actor, now=now, is_quiet=is_quiet)
 
 
-async def _tell(
-    session: AsyncSession,
-    route: Route,
-    ahead: Sequence[tuple[Sequence[Shipment], Eta]],
-    *,
-    actor: Principal,
-    now: datetime,
+async def refresh_all(
+    session: AsyncSession, routes: Sequence[Route], *, actor: Principal, now: datetime, is_quiet: bool = False
 ) -> None:
+    """Projects routes anew, with as many statements as for one."""
+    await session.flush()
+    projected = await _projected(session, routes, now=now)
+    rows = [
+        (row, eta)
+        for each in projected
+        for stop, shipments, eta in zip(each.stops, each.shipments, each.etas, strict=True)
+        for row in (stop, *shipments)
+        if _is_visibly_other(row, eta)
+    ]
+    await _write(session, Stop, [(row, eta) for row, eta in rows if isinstance(row, Stop)])
+    await _write(session, Shipment, [(row, eta) for row, eta in rows if isinstance(row, Shipment)])
+    if not is_quiet and any(goods for each in projected for goods in each.shipments):
+        await _tell(session, projected, actor=actor, now=now)
+    await session.flush()
+
+
+async def _projected(session: AsyncSession, routes: Sequence[Route], *, now: datetime) -> list[Ahead]:
+    by_route: defaultdict[uuid.UUID, list[Stop]] = defaultdict(list)
+    keys = [route.id for route in routes]
+    for stop in await session.scalars(select(Stop).where(one_of(Stop.route_id, keys)).order_by(col(Stop.sequence))):
+        by_route[stop.route_id].append(stop)
+    before = {route.id: [stop for stop in by_route[route.id] if stop.state in AHEAD] for route in routes}
+    goods = await _shipments(session, routes, [stop for stops in before.values() for stop in stops])
+    projected = []
+    for route in routes:
+        if ahead := before[route.id]:
+            node = await session.get_one(FulfilmentNode, route.node_id)
+            stops = by_route[route.id]
+            etas = project(_fact(route, stops, now=now), _legs(node, stops, ahead), now=now)
+            shipments = [goods.get(stop.id, []) for stop in ahead]
+            projected.append(Ahead(route=route, stops=ahead, shipments=shipments, etas=etas))
+    return projected
+
+
+async def _write(
+    session: AsyncSession, model: type[Stop | Shipment], rows: Sequence[tuple[Stop | Shipment, Eta]]
+) -> None:
+    """The new times, in one statement; the rows in hand follow without being written again."""
+    values = [
+        {"id": row.id, "eta_expected": eta.expected, "eta_earliest": eta.earliest, "eta_latest": eta.latest}
+        for row, eta in rows
+    ]
+    await update_all(session, model, values)
+    for row, eta in rows:
+        for name in ("expected", "earliest", "latest"):
+            set_committed_value(row, f"eta_{name}", getattr(eta, name))
+
+
+def _is_visibly_other(row: Stop | Shipment, eta: Eta) -> bool:
+    """Hundreds of rows stand behind each event of a long route: those that hardly move are left as they are."""
+    known = ((row.eta_expected, eta.expected), (row.eta_earliest, eta.earliest), (row.eta_latest, eta.latest))
+    return any(has_moved(before, after, by=SHOWN_WITHIN) for before, after in known)
+
+
+async def _tell(session: AsyncSession, projected: Sequence[Ahead], *, actor: Principal, now: datetime) -> None:
     """Tells of each shipment ahead whose time moved, or that is near now, and warns of those that will be late."""
-    told = await _told(session, route, [shipment.id for shipments, _ in ahead for shipment in shipments])
-    warned = await _warned(session, [shipment.id for shipments, _ in ahead for shipment in shipments])
+    told = await _told(session, projected)
+    warned = await _warned(session, [each.id for ahead in projected for goods in ahead.shipments for each in goods])
     near = (await rules.current(session)).tracking.within_stops
-    for stops_before, (shipments, eta) in enumerate(ahead):
-        for shipment in shipments:
-            known = told.get(shipment.id, Told())
-            if has_moved(known.eta, eta.expected, by=TELL_AFTER):
-                _tell_change(session, route, shipment, eta, known, actor=actor, now=now)
-            if route.state not in LOADING and stops_before <= near and not known.is_approaching:
-                _tell_approaching(session, route, shipment, eta, stops_before, actor=actor, now=now)
-            await _warn(session, route, shipment, eta, is_warned=shipment.id in warned, now=now)
+    for ahead in projected:
+        route = ahead.route
+        for stops_before, (shipments, eta) in enumerate(zip(ahead.shipments, ahead.etas, strict=True)):
+            for shipment in shipments:
+                known = told.get(shipment.id, Told())
+                if has_moved(known.eta, eta.expected, by=TELL_AFTER):
+                    _tell_change(session, route, shipment, eta, known, actor=actor, now=now)
+                if route.state not in LOADING and stops_before <= near and not known.is_approaching:
+                    _tell_approaching(session, route, shipment, eta, stops_before, actor=actor, now=now)
+                await _warn(session, route, shipment, eta, is_warned=shipment.id in warned, now=now)
 
 
 def _fact(route: Route, stops: Sequence[Stop], *, now: datetime) -> Fact:
@@ -124,10 +173,10 @@ def _legs(node: FulfilmentNode, stops: Sequence[Stop], ahead: Sequence[Stop]) ->
     last = max(behind, key=lambda stop: stop.arrived_at or stop.planned_arrival) if behind else None
     here = _place(last) if last else Point(latitude=node.latitude, longitude=node.longitude)
     planned_before = last
+    before = dict(zip((stop.id for stop in stops[1:]), stops, strict=False))
     legs = []
     for stop in ahead:
-        index = stops.index(stop)
-        is_as_planned = (stops[index - 1] if index else None) is planned_before
+        is_as_planned = before.get(stop.id) is planned_before
         legs.append(
             Leg(
                 drive_seconds=stop.drive_seconds if is_as_planned else drive_seconds(here, _place(stop)),
@@ -139,51 +188,60 @@ def _legs(node: FulfilmentNode, stops: Sequence[Stop], ahead: Sequence[Stop]) ->
     return legs
 
 
-def drive_seconds(start: Point, end: Point) -> int:
-    """A cold estimate of a drive."""
-    return round(great_circle_metres(start, end) * DETOUR / CITY_METRES_PER_SECOND)
-
-
 def _place(stop: Stop) -> Point:
     return Point(latitude=stop.latitude, longitude=stop.longitude)
 
 
-async def _shipments(session: AsyncSession, route: Route, stops: Sequence[Stop]) -> dict[uuid.UUID, list[Shipment]]:
-    """Stop -> the shipments that this route still brings there."""
-    states = WAITING if route.state in LOADING else ON_THE_WAY
+async def _shipments(
+    session: AsyncSession, routes: Sequence[Route], stops: Sequence[Stop]
+) -> dict[uuid.UUID, list[Shipment]]:
+    """Stop -> the shipments that its route still brings there."""
+    states = {route.id: WAITING if route.state in LOADING else ON_THE_WAY for route in routes}
+    route_of = {stop.id: stop.route_id for stop in stops}
     rows = await session.execute(
         select(col(StopShipment.stop_id), Shipment)
         .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
-        .where(col(StopShipment.stop_id).in_([stop.id for stop in stops]), col(Shipment.state).in_(states))
+        .where(one_of(StopShipment.stop_id, list(route_of)), col(Shipment.state).in_({*WAITING, *ON_THE_WAY}))
         .order_by(col(Shipment.id))
     )
     found: dict[uuid.UUID, list[Shipment]] = {}
     for stop_id, shipment in rows.all():
-        found.setdefault(stop_id, []).append(shipment)
+        if shipment.state in states[route_of[stop_id]]:
+            found.setdefault(stop_id, []).append(shipment)
     return found
 
 
-async def _told(session: AsyncSession, route: Route, shipment_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Told]:
-    """What the log holds: the newest time that was told, and whether the van was announced as near."""
-    events = await session.scalars(
-        select(Event)
-        .where(
-            col(Event.subject_id).in_(shipment_ids),
-            col(Event.type).in_([*ANNOUNCED, "shipment.approaching"]),
-            col(Event.at) >= route.created_at,
-        )
-        .order_by(col(Event.position))
+async def _told(session: AsyncSession, projected: Sequence[Ahead]) -> Mapping[uuid.UUID, Told]:
+    """What the log holds of each route's shipments: the newest time told, and whether the van was announced as near."""
+    since = {each.id: ahead.route.created_at for ahead in projected for goods in ahead.shipments for each in goods}
+    newest = await session.execute(
+        select(col(Event.subject_id), col(Event.at), col(Event.data)["eta"].astext)
+        .ext(distinct_on(col(Event.subject_id)))
+        .where(one_of(Event.subject_id, list(since)), col(Event.type).in_(ANNOUNCED), col(Event.data).has_key("eta"))
+        .order_by(col(Event.subject_id), col(Event.position).desc())
     )
-    found: dict[uuid.UUID, Told] = {}
-    for event in events:
-        before = found.get(event.subject_id, Told())
-        eta = event.data.get("eta") if event.type in ANNOUNCED else None
-        found[event.subject_id] = Told(
-            eta=datetime.fromisoformat(eta) if eta else before.eta,
-            is_approaching=before.is_approaching
-            or (event.type == "shipment.approaching" and event.route_id == route.id),
+    etas = {key: datetime.fromisoformat(eta) for key, at, eta in newest.all() if at >= since[key]}
+    near = await session.scalars(
+        select(col(Event.subject_id)).where(
+            one_of(Event.route_id, [ahead.route.id for ahead in projected]), col(Event.type) == "shipment.approaching"
         )
-    return found
+    )
+    announced = set(near)
+    return {key: Told(eta=etas.get(key), is_approaching=key in announced) for key in {*etas, *announced}}
+
+
+def _tell_projection(session: AsyncSession, route: Route, *, actor: Principal, now: datetime) -> None:
+    """For whoever looks at the route at this moment: its times have changed."""
+    log.append(
+        session,
+        type="route.projected",
+        subject=Subject(
+            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
+        ),
+        actor=actor,
+        now=now,
+        summary=f"The times of route {route.reference} were projected anew.",
+    )
 
 
 def _tell_change(
@@ -227,7 +285,7 @@ async def _warned(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> s
         select(col(ExceptionCase.subject_id)).where(
             col(ExceptionCase.kind) == PREDICTED_LATE,
             col(ExceptionCase.state) == ExceptionState.OPEN,
-            col(ExceptionCase.subject_id).in_(shipment_ids),
+            one_of(ExceptionCase.subject_id, shipment_ids),
         )
     )
     return set(found)

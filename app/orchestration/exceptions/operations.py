@@ -1,11 +1,12 @@
 """Opening and closing exceptions. At most one open case of a kind per subject: opening it again changes nothing."""
 
 import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,6 +18,9 @@ from app.models.base import Json
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions.policies import ExceptionEvent, next_state
+from app.orchestration.writing import Unless, insert_all, one_of
+
+ONE_OPEN = Unless(columns=("kind", "subject_id"), where="state = 'OPEN'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,59 +41,78 @@ async def open_case(
     session: AsyncSession, trouble: Trouble, *, now: datetime, actor: Principal = SYSTEM
 ) -> uuid.UUID | None:
     """Opens a case; None where one of this kind is open for this subject already."""
-    opened: uuid.UUID | None = await session.scalar(
-        insert(ExceptionCase)
-        .values(
-            id=new_id(),
-            kind=trouble.kind,
-            severity=trouble.severity,
-            subject_kind=trouble.subject.kind,
-            subject_id=trouble.subject.id,
-            subject_reference=trouble.subject.reference,
-            node_id=trouble.node_id,
-            state=ExceptionState.OPEN,
-            opened_at=now,
-            due_at=trouble.due_at,
-            predicted_lateness_seconds=trouble.predicted_lateness_seconds,
-            probability=trouble.probability,
-            suggestion=trouble.suggestion,
-        )
-        .on_conflict_do_nothing(index_elements=["kind", "subject_id"], index_where=text("state = 'OPEN'"))
-        .returning(col(ExceptionCase.id))
+    opened = await open_cases(session, [trouble], now=now, actor=actor)
+    return opened[0] if opened else None
+
+
+async def open_cases(
+    session: AsyncSession, troubles: Sequence[Trouble], *, now: datetime, actor: Principal = SYSTEM
+) -> list[uuid.UUID]:
+    """Opens many cases, and answers those that were not open already."""
+    by_id = {new_id(): trouble for trouble in troubles}
+    rows = [
+        {
+            "id": key,
+            "kind": trouble.kind,
+            "severity": trouble.severity,
+            "subject_kind": trouble.subject.kind,
+            "subject_id": trouble.subject.id,
+            "subject_reference": trouble.subject.reference,
+            "node_id": trouble.node_id,
+            "state": ExceptionState.OPEN,
+            "opened_at": now,
+            "due_at": trouble.due_at,
+            "predicted_lateness_seconds": trouble.predicted_lateness_seconds,
+            "probability": trouble.probability,
+            "suggestion": trouble.suggestion,
+        }
+        for key, trouble in by_id.items()
+    ]
+    opened = await insert_all(session, ExceptionCase, rows, unless=ONE_OPEN)
+    entries = [_opening(key, by_id[key], now=now, actor=actor) for key in opened]
+    await log.append_all(session, entries)
+    return opened
+
+
+def _opening(key: uuid.UUID, trouble: Trouble, *, now: datetime, actor: Principal) -> dict[str, Any]:
+    subject = Subject(
+        kind="exception",
+        id=key,
+        reference=trouble.subject.reference,
+        order_id=trouble.subject.order_id,
+        carrier_id=trouble.subject.carrier_id,
+        route_id=trouble.subject.route_id,
     )
-    if opened is None:
-        return None
-    log.append(
-        session,
+    return log.entry(
         type="exception.opened",
-        subject=Subject(
-            kind="exception",
-            id=opened,
-            reference=trouble.subject.reference,
-            order_id=trouble.subject.order_id,
-            carrier_id=trouble.subject.carrier_id,
-            route_id=trouble.subject.route_id,
-        ),
+        subject=subject,
         actor=actor,
         now=now,
         summary=f"{trouble.kind}: {trouble.subject.kind} {trouble.subject.reference}.",
         data={"kind": trouble.kind, "severity": trouble.severity.value},
     )
-    return opened
 
 
 async def settle(session: AsyncSession, *, kind: str, subject_id: uuid.UUID, resolution: str, now: datetime) -> None:
     """Resolves the open case of a kind, where there is one: what it was about has been put right."""
-    case = await session.scalar(
+    await settle_all(session, kind=kind, subject_ids=[subject_id], resolution=resolution, now=now)
+
+
+async def settle_all(
+    session: AsyncSession, *, kind: str, subject_ids: Collection[uuid.UUID], resolution: str, now: datetime
+) -> None:
+    """Resolves the open cases of a kind about any of these subjects."""
+    cases = await session.scalars(
         select(ExceptionCase)
         .where(
             col(ExceptionCase.kind) == kind,
-            col(ExceptionCase.subject_id) == subject_id,
+            one_of(ExceptionCase.subject_id, subject_ids),
             col(ExceptionCase.state) == ExceptionState.OPEN,
         )
+        .order_by(col(ExceptionCase.id))
         .with_for_update(key_share=True)
     )
-    if case is not None:
+    for case in cases:
         _close(session, case, ExceptionEvent.RESOLVE, resolution=resolution, actor=SYSTEM, now=now)
 
 

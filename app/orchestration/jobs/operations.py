@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
+from app.core.errors import NotFound
 from app.models import Job, JobKind, JobState
 from app.models.base import Json
 from app.orchestration.events import log
@@ -18,9 +19,17 @@ from app.orchestration.events.log import Subject
 from app.orchestration.jobs.policies import JobEvent, next_state
 
 
-async def create(session: AsyncSession, *, kind: JobKind, arguments: Json, actor: Principal, now: datetime) -> Job:
-    """A new job. Wake the "solver" queue after the commit."""
-    job = Job(kind=kind, arguments=arguments, requested_by=actor.name, created_at=now)
+async def create(
+    session: AsyncSession,
+    *,
+    kind: JobKind,
+    arguments: Json,
+    actor: Principal,
+    now: datetime,
+    parent_id: uuid.UUID | None = None,
+) -> Job:
+    """A new job, a part of `parent_id` where that is given. Wake the "solver" queue after the commit."""
+    job = Job(kind=kind, arguments=arguments, requested_by=actor.name, created_at=now, parent_id=parent_id)
     session.add(job)
     await session.flush()
     _log(session, job, type="job.queued", actor=actor, now=now)
@@ -73,11 +82,39 @@ async def claim(
     return job
 
 
-async def keep_lease(session: AsyncSession, job_id: uuid.UUID, *, wall: datetime, lease: timedelta) -> None:
-    """Lengthens the lease of a job that runs."""
+async def keep_lease(session: AsyncSession, job_id: uuid.UUID, *, wall: datetime, lease: timedelta) -> Job | None:
+    """Lengthens the lease of a job that runs, and answers it; None where it has ended, or was cancelled."""
     job = await _running(session, job_id)
     if job is not None:
         job.leased_until = wall + lease
+    return job
+
+
+async def ask_to_stop(session: AsyncSession, job_id: uuid.UUID, *, actor: Principal, now: datetime) -> Job:
+    """A job that waits is cancelled; one that runs ends soon, with the best that it has found so far.
+
+    Asking twice changes nothing. Refuses with INVALID_STATE a job that has ended.
+    """
+    job = await session.scalar(
+        select(Job)
+        .where(col(Job.id) == job_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if job is None:
+        raise NotFound("job", "with this id", field="jobId")
+    if job.state is JobState.RUNNING:
+        if job.stop_asked_at is None:
+            job.stop_asked_at = now
+            _log(session, job, type="job.stop_asked", actor=actor, now=now)
+        return job
+    cancel(session, job, now=now)
+    return job
+
+
+def cancel(session: AsyncSession, job: Job, *, now: datetime) -> None:
+    """Ends a locked job without a result: one that nobody has started, or a part that nobody waits for."""
+    _end(session, job, JobEvent.CANCEL, now=now)
 
 
 async def progress(session: AsyncSession, job_id: uuid.UUID, *, fraction: float, message: str, now: datetime) -> None:

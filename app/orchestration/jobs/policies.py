@@ -16,13 +16,14 @@ class JobEvent(StrEnum):
     CANCEL = "cancelled"
 
 
-# A running job is started again where its worker fell silent.
+# A running job is started again where its worker fell silent. A running part is cancelled with its parent's wish.
 NEXT: Mapping[tuple[JobState, JobEvent], JobState] = {
     (JobState.QUEUED, JobEvent.START): JobState.RUNNING,
     (JobState.QUEUED, JobEvent.CANCEL): JobState.CANCELLED,
     (JobState.RUNNING, JobEvent.START): JobState.RUNNING,
     (JobState.RUNNING, JobEvent.SUCCEED): JobState.SUCCEEDED,
     (JobState.RUNNING, JobEvent.FAIL): JobState.FAILED,
+    (JobState.RUNNING, JobEvent.CANCEL): JobState.CANCELLED,
 }
 
 TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})

@@ -1,9 +1,11 @@
-"""Adopting a solver's answer as a draft: a plan, its routes and stops, and a reason for all that is on none."""
+"""Adopting a solver's answer as drafts: a plan for each day, its routes and stops, and a reason for all on none."""
 
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +13,8 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM
 from app.core.errors import Conflict
-from app.core.geo import Point, great_circle_metres
+from app.core.geo import Point
+from app.core.ids import new_id
 from app.models import (
     FulfilmentNode,
     Order,
@@ -34,24 +37,29 @@ from app.orchestration.plans import policies
 from app.orchestration.plans.problem import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.queries import of_job
 from app.orchestration.routes import policies as routes
+from app.orchestration.travel import drive_metres
+from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
-from app.solvers.routing.problem import RoadEstimate
+from app.solvers.routing.problem import RoutingProblem
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A checked solution, and how roads were estimated in it."""
+    """A checked solution, and the problem that it solves."""
 
     solution: routing.RoutingSolution
-    road: RoadEstimate
+    problem: RoutingProblem
 
 
 async def adopt(
     session: AsyncSession, *, loaded: Loaded, answer: Answer, job_id: uuid.UUID, currency: str, now: datetime
-) -> Plan:
-    """Writes the draft, once per job and node; an earlier draft of the node's day is superseded.
+) -> list[Plan]:
+    """Writes a draft for each day, once per job and node; earlier drafts of the node's days are superseded.
 
-    Refuses with PLAN_OUTDATED where a shipment changed since it was loaded.
+    The first day's plan is there even if it has no routes, and tells what is on none. Refuses with PLAN_OUTDATED where
+    a shipment changed since it was loaded.
     """
     await session.scalar(
         select(FulfilmentNode).where(col(FulfilmentNode.id) == loaded.node.id).with_for_update(key_share=True)
@@ -61,38 +69,29 @@ async def adopt(
         return earlier[loaded.node.id]
     await _check_unchanged(session, loaded)
     await _supersede(session, loaded)
-    solution = answer.solution
-    plan = Plan(
-        node_id=loaded.node.id,
-        date=loaded.day,
-        version=1,
-        job_id=job_id,
-        cost_minor=round(solution.cost),
-        currency=currency,
-        distance_metres=solution.distance_metres,
-        duration_seconds=solution.duration_seconds,
-        solver=solution.quality.solver,
-        solve_seconds=solution.quality.seconds,
-        iterations=solution.quality.iterations,
-        bound_minor=None if solution.quality.bound is None else int(solution.quality.bound),
-        unassigned=[_reason(unserved, shipment) for unserved, shipment in _left_out(loaded, solution)],
-        created_at=now,
-    )
-    session.add(plan)
+    by_day: defaultdict[date, list[routing.Route]] = defaultdict(list)
+    by_day[loaded.day] = []
+    for route in answer.solution.routes:
+        by_day[loaded.day + timedelta(days=loaded.vans_by_id[route.vehicle_id].day_index)].append(route)
+    plans = []
+    for day, found in sorted(by_day.items()):
+        plan = _plan(loaded, answer.solution, day, found, job_id=job_id, currency=currency, now=now)
+        session.add(plan)
+        await session.flush()
+        await _write_routes(session, plan, found, loaded, answer, now=now)
+        log.append(
+            session,
+            type="plan.drafted",
+            subject=subject_of(plan, loaded.node),
+            actor=SYSTEM,
+            now=now,
+            summary=f"{len(found)} routes were drafted at {loaded.node.reference} for {day}.",
+            data={"routes": len(found), "unassigned": len(plan.unassigned)},
+        )
+        plans.append(plan)
+    await _explain(session, loaded, answer.solution, now=now)
     await session.flush()
-    await _write_routes(session, plan, loaded, answer, now=now)
-    await _explain(session, loaded, solution, now=now)
-    log.append(
-        session,
-        type="plan.drafted",
-        subject=subject_of(plan, loaded.node),
-        actor=SYSTEM,
-        now=now,
-        summary=f"{len(solution.routes)} routes were drafted at {loaded.node.reference} for {loaded.day}.",
-        data={"routes": len(solution.routes), "unassigned": len(plan.unassigned)},
-    )
-    await session.flush()
-    return plan
+    return plans
 
 
 def subject_of(plan: Plan, node: FulfilmentNode) -> Subject:
@@ -102,7 +101,7 @@ def subject_of(plan: Plan, node: FulfilmentNode) -> Subject:
 
 async def _check_unchanged(session: AsyncSession, loaded: Loaded) -> None:
     found = await session.execute(
-        select(col(Shipment.id), col(Shipment.version)).where(col(Shipment.id).in_(list(loaded.versions)))
+        select(col(Shipment.id), col(Shipment.version)).where(one_of(Shipment.id, list(loaded.versions)))
     )
     if {row[0]: row[1] for row in found.all()} != loaded.versions:
         raise Conflict(
@@ -116,80 +115,137 @@ async def _supersede(session: AsyncSession, loaded: Loaded) -> None:
         select(Plan)
         .where(
             col(Plan.node_id) == loaded.node.id,
-            col(Plan.date) == loaded.day,
+            col(Plan.date) >= loaded.day,
+            col(Plan.date) < loaded.day + timedelta(days=loaded.days),
             col(Plan.state) == PlanState.DRAFT,
         )
+        .order_by(col(Plan.id))
         .with_for_update(key_share=True)
     )
+    keys = []
     for draft in list(drafts):
         draft.state = policies.next_state(draft, policies.PlanEvent.SUPERSEDE)
         draft.version += 1
-        for route in list(await session.scalars(select(Route).where(col(Route.plan_id) == draft.id))):
-            route.state = routes.next_state(route, routes.RouteEvent.CANCEL)
-            route.version += 1
+        keys.append(draft.id)
+    cancelled = routes.NEXT[RouteState.DRAFT, routes.RouteEvent.CANCEL]
+    await session.execute(
+        update(Route)
+        .where(col(Route.plan_id).in_(keys), col(Route.state) == RouteState.DRAFT)
+        .values(state=cancelled, version=col(Route.version) + 1)
+    )
 
 
-async def _write_routes(session: AsyncSession, plan: Plan, loaded: Loaded, answer: Answer, *, now: datetime) -> None:
-    prefix = f"R-{loaded.day:%Y%m%d}-{loaded.node.reference}-"
+def _plan(
+    loaded: Loaded,
+    solution: routing.RoutingSolution,
+    day: date,
+    found: Sequence[routing.Route],
+    *,
+    job_id: uuid.UUID,
+    currency: str,
+    now: datetime,
+) -> Plan:
+    is_first = day == loaded.day
+    bound = solution.quality.bound if loaded.days == 1 else None
+    return Plan(
+        node_id=loaded.node.id,
+        date=day,
+        version=1,
+        job_id=job_id,
+        cost_minor=round(sum(route.cost for route in found)),
+        currency=currency,
+        distance_metres=sum(route.distance_metres for route in found),
+        duration_seconds=sum(route.duration_seconds for route in found),
+        solver=solution.quality.solver,
+        solve_seconds=solution.quality.seconds,
+        iterations=solution.quality.iterations,
+        bound_minor=None if bound is None else int(bound),
+        unassigned=[_reason(*left) for left in _left_out(loaded, solution)] if is_first else [],
+        created_at=now,
+    )
+
+
+async def _write_routes(
+    session: AsyncSession, plan: Plan, found: Sequence[routing.Route], loaded: Loaded, answer: Answer, *, now: datetime
+) -> None:
+    prefix = f"R-{plan.date:%Y%m%d}-{loaded.node.reference}-"
     number = await session.scalar(
         select(func.count()).select_from(Route).where(col(Route.reference).startswith(prefix, autoescape=True))
     )
-    for count, found in enumerate(answer.solution.routes, start=(number or 0) + 1):
-        van = loaded.vans_by_id[found.vehicle_id]
-        route = Route(
-            reference=f"{prefix}{count:02}",
-            plan_id=plan.id,
-            node_id=loaded.node.id,
-            carrier_id=van.vehicle.carrier_id,
-            vehicle_id=van.vehicle.id,
-            driver_id=van.driver.id,
-            state=RouteState.DRAFT,
-            planned_start=loaded.midnight + timedelta(seconds=found.start_seconds),
-            planned_end=loaded.midnight + timedelta(seconds=max(found.end_seconds, found.start_seconds + 1)),
-            distance_metres=found.distance_metres,
-            duration_seconds=found.duration_seconds,
-            cost_minor=round(found.cost),
-            currency=plan.currency,
-            load_weight_kg=found.load[0] / GRAMS_PER_KG,
-            load_volume_l=found.load[1] / MILLILITRES_PER_LITRE,
-            created_at=now,
-        )
-        session.add(route)
-        await session.flush()
-        await _write_stops(session, route, found, loaded, answer.road)
+    rows, stops, links = [], list[Row](), list[Row]()
+    for count, route in enumerate(found, start=(number or 0) + 1):
+        row = _route(plan, route, loaded, reference=f"{prefix}{count:02}", now=now)
+        rows.append(row)
+        for stop, drop in _stops(row["id"], route, loaded, answer.problem):
+            stops.append(stop)
+            links += [{"stop_id": stop["id"], "shipment_id": shipment.id} for shipment in drop.shipments]
+    await insert_all(session, Route, rows)
+    await insert_all(session, Stop, stops)
+    await insert_all(session, StopShipment, links)
 
 
-async def _write_stops(
-    session: AsyncSession, route: Route, found: routing.Route, loaded: Loaded, road: RoadEstimate
-) -> None:
-    place = Point(latitude=loaded.node.latitude, longitude=loaded.node.longitude)
-    left = found.start_seconds
-    links: list[StopShipment] = []
+def _route(plan: Plan, found: routing.Route, loaded: Loaded, *, reference: str, now: datetime) -> Row:
+    van = loaded.vans_by_id[found.vehicle_id]
+    return {
+        "id": new_id(),
+        "reference": reference,
+        "plan_id": plan.id,
+        "node_id": loaded.node.id,
+        "carrier_id": van.vehicle.carrier_id,
+        "vehicle_id": van.vehicle.id,
+        "driver_id": van.driver.id,
+        "state": RouteState.DRAFT,
+        "planned_start": loaded.midnight + timedelta(seconds=found.start_seconds),
+        "planned_end": loaded.midnight + timedelta(seconds=max(found.end_seconds, found.start_seconds + 1)),
+        "distance_metres": found.distance_metres,
+        "duration_seconds": found.duration_seconds,
+        "cost_minor": round(found.cost),
+        "currency": plan.currency,
+        "load_weight_kg": found.load[0] / GRAMS_PER_KG,
+        "load_volume_l": found.load[1] / MILLILITRES_PER_LITRE,
+        "created_at": now,
+    }
+
+
+def _stops(
+    route_id: uuid.UUID, found: routing.Route, loaded: Loaded, problem: RoutingProblem
+) -> Iterator[tuple[Row, Drop]]:
+    place, left = 0, found.start_seconds
+    reloaded = {reload.after_stops: reload for reload in found.reloads}
     for sequence, visit in enumerate(found.stops, start=1):
-        drop = loaded.drops_by_id[visit.visit_id]
-        door = Point(latitude=drop.order.latitude, longitude=drop.order.longitude)
-        stop = _stop(route, drop, visit, sequence, loaded)
-        stop.drive_seconds = visit.arrival_seconds - left
-        stop.drive_metres = round(great_circle_metres(place, door) * road.detour_factor)
-        session.add(stop)
-        links += [StopShipment(stop_id=stop.id, shipment_id=shipment.id) for shipment in drop.shipments]
+        drop, door = loaded.drops_by_id[visit.visit_id], loaded.place_of[visit.visit_id]
+        if (reload := reloaded.get(sequence - 1)) is not None:
+            place, left = reload.location, reload.departure_seconds
+        stop = _stop(route_id, drop, visit, sequence, loaded)
+        stop["drive_seconds"], stop["drive_metres"] = visit.arrival_seconds - left, _metres(problem, place, door)
+        yield stop, drop
         place, left = door, visit.departure_seconds
-    await session.flush()
-    session.add_all(links)
 
 
-def _stop(route: Route, drop: Drop, visit: routing.PlannedStop, sequence: int, loaded: Loaded) -> Stop:
-    return Stop(
-        route_id=route.id,
-        order_id=drop.order.id,
-        sequence=sequence,
-        latitude=drop.order.latitude,
-        longitude=drop.order.longitude,
-        window_start=drop.shipments[0].window_start if not drop.shipments[0].attempt_count else None,
-        window_end=drop.shipments[0].window_end if not drop.shipments[0].attempt_count else None,
-        planned_arrival=loaded.midnight + timedelta(seconds=visit.service_start_seconds),
-        service_seconds=drop.order.service_seconds,
+def _metres(problem: RoutingProblem, start: int, end: int) -> int:
+    if problem.matrix is not None:
+        return int(problem.matrix.distances_metres[start, end])
+    here, there = (problem.locations[place] for place in (start, end))
+    return drive_metres(
+        Point(latitude=here.latitude, longitude=here.longitude),
+        Point(latitude=there.latitude, longitude=there.longitude),
     )
+
+
+def _stop(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequence: int, loaded: Loaded) -> Row:
+    first = drop.shipments[0]
+    return {
+        "id": new_id(),
+        "route_id": route_id,
+        "order_id": drop.order.id,
+        "sequence": sequence,
+        "latitude": drop.order.latitude,
+        "longitude": drop.order.longitude,
+        "window_start": first.window_start if not first.attempt_count else None,
+        "window_end": first.window_end if not first.attempt_count else None,
+        "planned_arrival": loaded.midnight + timedelta(seconds=visit.service_start_seconds),
+        "service_seconds": drop.order.service_seconds,
+    }
 
 
 def _left_out(loaded: Loaded, solution: routing.RoutingSolution) -> list[tuple[routing.Unserved, Shipment]]:
@@ -218,33 +274,36 @@ def _reason(unserved: routing.Unserved, shipment: Shipment) -> Json:
 
 async def _explain(session: AsyncSession, loaded: Loaded, solution: routing.RoutingSolution, *, now: datetime) -> None:
     """Opens a case for each shipment that is on no route, and tells its order why."""
-    for unserved, shipment in _left_out(loaded, solution):
-        reason = _reason(unserved, shipment)
-        await session.execute(
-            update(Order)
-            .where(col(Order.id) == shipment.order_id)
-            .values(unassigned={key: reason[key] for key in ("code", "detail", "cheapestRelaxation")})
-        )
-        relaxation = reason["cheapestRelaxation"] or {}
-        suggestion = {
+    left_out = _left_out(loaded, solution)
+    reasons = {shipment.order_id: _reason(unserved, shipment) for unserved, shipment in left_out}
+    rows = [
+        {"id": order_id, "unassigned": {key: reason[key] for key in ("code", "detail", "cheapestRelaxation")}}
+        for order_id, reason in sorted(reasons.items())
+    ]
+    await update_all(session, Order, rows)
+    await exceptions.open_cases(session, [_trouble(*left) for left in left_out], now=now)
+
+
+def _trouble(unserved: routing.Unserved, shipment: Shipment) -> Trouble:
+    relaxation = _reason(unserved, shipment)["cheapestRelaxation"] or {}
+    way_out = relaxation.get("change", "none was found")
+    return Trouble(
+        kind=UNPLANNED,
+        severity=Severity.CRITICAL,
+        subject=Subject(
+            kind="shipment",
+            id=shipment.id,
+            reference=shipment.reference,
+            order_id=shipment.order_id,
+            carrier_id=shipment.carrier_id,
+        ),
+        node_id=shipment.node_id,
+        due_at=shipment.window_end,
+        suggestion={
             "action": relaxation.get("constraint", "CONTACT_CUSTOMER"),
-            "summary": f"{unserved.detail} Cheapest way out: {relaxation.get('change', 'none was found')}.",
-        }
-        trouble = Trouble(
-            kind=UNPLANNED,
-            severity=Severity.CRITICAL,
-            subject=Subject(
-                kind="shipment",
-                id=shipment.id,
-                reference=shipment.reference,
-                order_id=shipment.order_id,
-                carrier_id=shipment.carrier_id,
-            ),
-            node_id=shipment.node_id,
-            due_at=shipment.window_end,
-            suggestion=suggestion,
-        )
-        await exceptions.open_case(session, trouble, now=now)
+            "summary": f"{unserved.detail} Cheapest way out: {way_out}.",
+        },
+    )
 
 
 __all__: Sequence[str] = ["Answer", "adopt", "subject_of"]

@@ -2,11 +2,13 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from app.auth.principals import Principal
@@ -35,6 +37,7 @@ from app.orchestration.plans.queries import visible
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes import policies as routes
 from app.orchestration.shipments.policies import ShipmentEvent, next_state
+from app.orchestration.writing import one_of, update_all
 
 
 async def publish(
@@ -60,11 +63,10 @@ async def publish(
         await session.scalars(select(Route).where(col(Route.plan_id) == plan.id).order_by(col(Route.reference)))
     )
     await _check_vehicles(session, drafts)
-    for route in drafts:
-        await _publish_route(session, route, shipments[route.id], actor=actor, now=now)
+    await _publish_routes(session, drafts, shipments, actor=actor, now=now)
     node = await session.get(FulfilmentNode, plan.node_id) if plan.node_id else None
     assert node is not None, "plans are made per node"
-    await _settle(session, [each for group in shipments.values() for _, each in group], now=now)
+    await settle(session, [each for group in shipments.values() for _, each in group], now=now)
     await _record(session, plan, node, drafts, actor=actor, now=now)
     await session.flush()
     return plan
@@ -125,48 +127,69 @@ async def _check_vehicles(session: AsyncSession, drafts: Sequence[Route]) -> Non
                 )
 
 
-async def _publish_route(
+async def _publish_routes(
     session: AsyncSession,
-    route: Route,
-    served: Sequence[tuple[Stop, Shipment]],
+    drafts: Sequence[Route],
+    served: Mapping[uuid.UUID, Sequence[tuple[Stop, Shipment]]],
     *,
     actor: Principal,
     now: datetime,
 ) -> None:
-    route.state = routes.next_state(route, routes.RouteEvent.PUBLISH)
-    route.version += 1
-    alive = {stop.id for stop, shipment in served if shipment.state is not ShipmentState.CANCELLED}
-    for stop, shipment in served:
-        if stop.id not in alive:
-            stop.state = StopState.CANCELLED
-        if shipment.state is not ShipmentState.CANCELLED:
-            _plan_shipment(session, shipment, stop, route, actor=actor, now=now)
-    log.append(
-        session,
+    """All routes and what they carry, with a few statements for however many there are."""
+    entries: list[dict[str, Any]] = []
+    planned: list[tuple[Shipment, Stop]] = []
+    for route in drafts:
+        route.state = routes.next_state(route, routes.RouteEvent.PUBLISH)
+        route.version += 1
+        group = served.get(route.id, ())
+        alive = {stop.id for stop, shipment in group if shipment.state is not ShipmentState.CANCELLED}
+        for stop, shipment in group:
+            if stop.id not in alive:
+                stop.state = StopState.CANCELLED
+            if shipment.state is not ShipmentState.CANCELLED:
+                planned.append((shipment, stop))
+                entries.append(_planned(shipment, stop, route, actor=actor, now=now))
+        entries.append(_published(route, len(alive), actor=actor, now=now))
+    await _plan_shipments(session, planned)
+    await log.append_all(session, entries)
+    await etas.refresh_all(session, drafts, actor=actor, now=now)
+
+
+def _published(route: Route, stops: int, *, actor: Principal, now: datetime) -> dict[str, Any]:
+    return log.entry(
         type="route.published",
         subject=Subject(
             kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
         ),
         actor=actor,
         now=now,
-        summary=f"Route {route.reference} was published with {len(alive)} stops.",
-        data={"version": route.version, "stops": len(alive), "plannedStart": route.planned_start.isoformat()},
+        summary=f"Route {route.reference} was published with {stops} stops.",
+        data={"version": route.version, "stops": stops, "plannedStart": route.planned_start.isoformat()},
     )
-    await session.flush()
-    await etas.refresh(session, route, actor=actor, now=now)
 
 
-def _plan_shipment(
-    session: AsyncSession, shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, now: datetime
-) -> None:
+async def _plan_shipments(session: AsyncSession, planned: Sequence[tuple[Shipment, Stop]]) -> None:
+    """The shipments' new states in one statement; the rows in hand follow without being written again."""
+    rows = [
+        {"id": shipment.id, "state": _next(shipment), "eta_expected": stop.planned_arrival}
+        for shipment, stop in planned
+    ]
+    await update_all(session, Shipment, rows, counting=["version"])
+    for (shipment, _), row in zip(planned, rows, strict=True):
+        set_committed_value(shipment, "state", row["state"])
+        set_committed_value(shipment, "eta_expected", row["eta_expected"])
+        set_committed_value(shipment, "version", shipment.version + 1)
+
+
+def _next(shipment: Shipment) -> ShipmentState:
     try:
-        shipment.state = next_state(shipment, ShipmentEvent.PLAN)
+        return next_state(shipment, ShipmentEvent.PLAN)
     except Conflict as refusal:
         raise Conflict("PLAN_OUTDATED", f"{refusal.message} Plan the routes again.", field="planId") from refusal
-    shipment.version += 1
-    shipment.eta_expected = stop.planned_arrival
-    log.append(
-        session,
+
+
+def _planned(shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, now: datetime) -> dict[str, Any]:
+    return log.entry(
         type="shipment.planned",
         subject=Subject(
             kind="shipment",
@@ -180,7 +203,7 @@ def _plan_shipment(
         now=now,
         summary=f"Shipment {shipment.reference} goes on route {route.reference}.",
         data={
-            "state": shipment.state.value,
+            "state": _next(shipment).value,
             "eta": stop.planned_arrival.isoformat(),
             "window": {"start": shipment.window_start.isoformat(), "end": shipment.window_end.isoformat()},
             "route": route.reference,
@@ -188,20 +211,23 @@ def _plan_shipment(
     )
 
 
-async def _settle(session: AsyncSession, shipments: Sequence[Shipment], *, now: datetime) -> None:
+async def settle(session: AsyncSession, shipments: Sequence[Shipment], *, now: datetime) -> None:
     """What stood in the way of these shipments is over."""
-    explained = await session.scalars(
-        select(col(Order.id)).where(
-            col(Order.id).in_([shipment.order_id for shipment in shipments]), col(Order.unassigned).is_not(None)
+    await session.execute(
+        update(Order)
+        .where(
+            one_of(Order.id, [shipment.order_id for shipment in shipments]),
+            func.jsonb_typeof(col(Order.unassigned)) == "object",
         )
+        .values(unassigned=None)
     )
-    was_explained = set(explained)
-    await session.execute(update(Order).where(col(Order.id).in_(was_explained)).values(unassigned=None))
-    for shipment in shipments:
-        if shipment.order_id in was_explained:
-            await exceptions.settle(
-                session, kind=UNPLANNED, subject_id=shipment.id, resolution="The shipment was planned.", now=now
-            )
+    await exceptions.settle_all(
+        session,
+        kind=UNPLANNED,
+        subject_ids=[shipment.id for shipment in shipments],
+        resolution="The shipment was planned.",
+        now=now,
+    )
 
 
 async def _record(

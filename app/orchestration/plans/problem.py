@@ -1,32 +1,43 @@
-"""From the shipments, vans and drivers of one node and day to a plain routing problem. Pure: no clock, no database.
+"""From the shipments, vans and drivers of one node to a plain routing problem. Pure: no clock, no database.
 
-Times of the problem are whole seconds from local midnight of the day.
+Times of the problem are whole seconds from local midnight of the first day. A horizon of several days is one problem:
+each driver's shift of each day is a vehicle of its own, and windows say which day a visit may be on.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from math import ceil
 from zoneinfo import ZoneInfo
 
 from app.models import Driver, FulfilmentNode, Order, Shipment, Vehicle
 from app.orchestration.nodes.policies import at_minute
+from app.orchestration.policies.documents import Planning
+from app.orchestration.travel import ROAD
 from app.solvers.routing import problem as routing
-from app.solvers.routing.problem import Location, RoutingProblem, TimeWindow, Visit
+from app.solvers.routing.problem import Break, DrivingRule, Location, RoutingProblem, TimeWindow, Visit
 
 UNSERVED_MINOR = 1_000_000.0
-TWO_DAYS_MINUTES = 2_880
+SECONDS_AN_HOUR, SECONDS_A_MINUTE = 3_600, 60
 GRAMS_PER_KG, MILLILITRES_PER_LITRE = 1_000, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Van:
-    """A vehicle with its driver, free from `free_from` on."""
+    """A vehicle with its driver on one day of the horizon, free from `free_from` on."""
 
     vehicle: Vehicle
     driver: Driver
     free_from: datetime
+    day_index: int = 0
+
+    @property
+    def id(self) -> str:
+        """The vehicle of the problem."""
+        return f"{self.vehicle.id}@{self.day_index}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,33 +51,40 @@ class Drop:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What one plan is made from."""
+    """What one plan is made from: `days` days from `day` on."""
 
     node: FulfilmentNode
     day: date
     drops: Sequence[Drop]
     vans: Sequence[Van]
     now: datetime
+    days: int = 1
+    planning: Planning = field(default_factory=Planning)
 
-    @property
+    @cached_property
     def midnight(self) -> datetime:
         """Second 0 of the problem."""
         return at_minute(self.day, 0, zone=ZoneInfo(self.node.time_zone))
 
-    @property
+    @cached_property
     def versions(self) -> dict[uuid.UUID, int]:
         """Shipment -> the version that it was planned at."""
         return {shipment.id: shipment.version for drop in self.drops for shipment in drop.shipments}
 
-    @property
+    @cached_property
     def drops_by_id(self) -> Mapping[str, Drop]:
         """Visit -> drop."""
         return {str(drop.order.id): drop for drop in self.drops}
 
-    @property
+    @cached_property
+    def place_of(self) -> Mapping[str, int]:
+        """Visit -> its place in the problem; the node is place 0."""
+        return {str(drop.order.id): place for place, drop in enumerate(self.drops, start=1)}
+
+    @cached_property
     def vans_by_id(self) -> Mapping[str, Van]:
         """Vehicle of the problem -> van."""
-        return {str(van.vehicle.id): van for van in self.vans}
+        return {van.id: van for van in self.vans}
 
 
 def pose(loaded: Loaded) -> RoutingProblem:
@@ -74,45 +92,94 @@ def pose(loaded: Loaded) -> RoutingProblem:
     node = loaded.node
     doors = [Location(latitude=drop.order.latitude, longitude=drop.order.longitude) for drop in loaded.drops]
     vehicles = [_vehicle(van, loaded) for van in loaded.vans]
+    fleets = _fleets(loaded)
     return RoutingProblem(
         locations=(Location(latitude=node.latitude, longitude=node.longitude), *doors),
         vehicles=tuple(vehicle for vehicle in vehicles if vehicle is not None),
-        visits=tuple(_visit(drop, place, loaded) for place, drop in enumerate(loaded.drops, start=1)),
+        visits=tuple(_visit(drop, place, loaded, fleets) for place, drop in enumerate(loaded.drops, start=1)),
+        road=ROAD,
+        balance_cost_per_second=loaded.planning.balance_minor_per_hour / SECONDS_AN_HOUR,
     )
 
 
 def _vehicle(van: Van, loaded: Loaded) -> routing.Vehicle | None:
     """A van for what is left of its driver's shift; None where nothing is."""
-    zone, row = ZoneInfo(loaded.node.time_zone), van.vehicle
-    starts = max(at_minute(loaded.day, van.driver.shift_start_minute, zone=zone), van.free_from)
-    ends = at_minute(loaded.day, van.driver.shift_end_minute, zone=zone)
+    zone, row, rules = ZoneInfo(loaded.node.time_zone), van.vehicle, loaded.planning
+    day = loaded.day + timedelta(days=van.day_index)
+    starts = max(at_minute(day, van.driver.shift_start_minute, zone=zone), van.free_from)
+    ends = at_minute(day, van.driver.shift_end_minute, zone=zone)
     if starts >= ends:
         return None
     return routing.Vehicle(
-        id=str(row.id),
+        id=van.id,
         start_location=0,
         end_location=0,
         shift=TimeWindow(start_seconds=_seconds(starts, loaded), end_seconds=_seconds(ends, loaded)),
         capacities=(int(row.max_weight_kg * GRAMS_PER_KG), int(row.max_volume_l * MILLILITRES_PER_LITRE)),
         fixed_cost=float(row.fixed_minor),
         cost_per_metre=row.per_km_minor / 1_000,
-        cost_per_second=row.per_hour_minor / 3_600,
+        cost_per_second=row.per_hour_minor / SECONDS_AN_HOUR,
         skills=frozenset({*row.skills, *van.driver.skills}),
+        day=van.day_index,
+        max_stops=rules.max_stops,
+        max_duration_seconds=_minutes(rules.max_route_minutes),
+        regular_seconds=_minutes(rules.regular_minutes),
+        overtime_cost_per_second=rules.overtime_minor_per_hour / SECONDS_AN_HOUR,
+        reload_locations=(0,) if rules.max_trips > 1 else (),
+        reload_seconds=rules.reload_minutes * SECONDS_A_MINUTE,
+        max_trips=rules.max_trips,
+        breaks=_breaks(rules, van.day_index),
+        driving_rule=_driving_rule(rules),
     )
 
 
-def _visit(drop: Drop, place: int, loaded: Loaded) -> Visit:
+def _breaks(rules: Planning, day_index: int) -> tuple[Break, ...]:
+    if rules.lunch is None:
+        return ()
+    opens = day_index * routing.DAY_SECONDS
+    window = TimeWindow(
+        start_seconds=opens + rules.lunch.from_minute * SECONDS_A_MINUTE,
+        end_seconds=opens + rules.lunch.to_minute * SECONDS_A_MINUTE,
+    )
+    return (Break(windows=(window,), duration_seconds=rules.lunch.minutes * SECONDS_A_MINUTE),)
+
+
+def _driving_rule(rules: Planning) -> DrivingRule | None:
+    if rules.rest_after_minutes is None:
+        return None
+    return DrivingRule(
+        max_work_seconds=rules.rest_after_minutes * SECONDS_A_MINUTE,
+        break_seconds=rules.rest_minutes * SECONDS_A_MINUTE,
+    )
+
+
+def _minutes(value: int | None) -> int | None:
+    return None if value is None else value * SECONDS_A_MINUTE
+
+
+def _fleets(loaded: Loaded) -> Mapping[uuid.UUID, frozenset[str]]:
+    """Carrier -> its vehicles of the problem."""
+    fleets: defaultdict[uuid.UUID, set[str]] = defaultdict(set)
+    for van in loaded.vans:
+        fleets[van.vehicle.carrier_id].add(van.id)
+    return {carrier: frozenset(ids) for carrier, ids in fleets.items()}
+
+
+def _visit(drop: Drop, place: int, loaded: Loaded, fleets: Mapping[uuid.UUID, frozenset[str]]) -> Visit:
     weight = sum(shipment.weight_kg for shipment in drop.shipments)
     volume = sum(shipment.volume_l for shipment in drop.shipments)
-    own = {shipment.carrier_id for shipment in drop.shipments}
-    allowed = frozenset(str(van.vehicle.id) for van in loaded.vans if {van.vehicle.carrier_id} == own)
-    window = drop_window(drop, now=loaded.now)
+    carriers = {shipment.carrier_id for shipment in drop.shipments}
+    allowed = fleets.get(next(iter(carriers)), frozenset()) if len(carriers) == 1 else frozenset[str]()
+    window, rules = drop_window(drop, now=loaded.now), loaded.planning
+    late = rules.late_minor_per_hour
     return Visit(
         id=str(drop.order.id),
         location=place,
         demand=(ceil(round(weight * GRAMS_PER_KG, 3)), ceil(round(volume * MILLILITRES_PER_LITRE, 3))),
         service_seconds=drop.order.service_seconds,
+        setup_seconds=rules.setup_seconds,
         windows=() if window is None else (_window(window, loaded),),
+        late_cost_per_second=None if late is None or window is None else late / SECONDS_AN_HOUR,
         skills=frozenset(drop.order.required_skills),
         unserved_penalty=UNSERVED_MINOR * (1 + drop.order.priority / 100),
         allowed_vehicle_ids=None if len(allowed) == len(loaded.vans) else allowed,
@@ -133,7 +200,7 @@ def drop_window(drop: Drop, *, now: datetime) -> tuple[datetime, datetime] | Non
 
 
 def _window(window: tuple[datetime, datetime], loaded: Loaded) -> TimeWindow:
-    last = loaded.midnight + timedelta(minutes=TWO_DAYS_MINUTES)
+    last = loaded.midnight + timedelta(days=loaded.days + 1)
     start, end = max(window[0], loaded.midnight), min(window[1], last)
     return TimeWindow(start_seconds=_seconds(start, loaded), end_seconds=_seconds(end, loaded))
 

@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ from app.models import (
 )
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.problem import Drop, Loaded, Van
+from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
 
 PLANNABLE = (ShipmentState.ASSIGNED, ShipmentState.ATTEMPT_FAILED)
@@ -46,12 +48,16 @@ async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UU
     return {plan.id: plan for plan in found}
 
 
-async def of_job(session: AsyncSession, *, job_id: uuid.UUID) -> dict[uuid.UUID, Plan]:
-    """The plans that earlier attempts at this job made: node -> plan."""
+async def of_job(session: AsyncSession, *, job_id: uuid.UUID) -> dict[uuid.UUID, list[Plan]]:
+    """The plans that earlier attempts at this job made: node -> its plans, a day each."""
     found = await session.scalars(
         select(Plan).where(col(Plan.job_id) == job_id, col(Plan.state) != PlanState.SUPERSEDED).order_by(col(Plan.id))
     )
-    return {plan.node_id: plan for plan in found if plan.node_id is not None}
+    plans: defaultdict[uuid.UUID, list[Plan]] = defaultdict(list)
+    for plan in found:
+        if plan.node_id is not None:
+            plans[plan.node_id].append(plan)
+    return dict(plans)
 
 
 async def nodes_to_plan(session: AsyncSession, *, reference: str | None) -> list[FulfilmentNode]:
@@ -68,17 +74,20 @@ async def nodes_to_plan(session: AsyncSession, *, reference: str | None) -> list
 
 
 async def to_plan(
-    session: AsyncSession, *, node: FulfilmentNode, day: date, now: datetime, leave_after: datetime
+    session: AsyncSession, *, node: FulfilmentNode, day: date, days: int = 1, now: datetime, leave_after: datetime
 ) -> Loaded:
-    """What the node has to deliver on a local day, and with what. No van leaves before `leave_after`."""
-    zone = ZoneInfo(node.time_zone)
+    """What the node has to deliver on so many local days, and with what. No van leaves before `leave_after`."""
+    ends = at_minute(day + timedelta(days=days), 0, zone=ZoneInfo(node.time_zone))
     busy = await _busy(session, node)
+    vans = await _vans(session, node, busy, leave_after=leave_after)
     return Loaded(
         node=node,
         day=day,
-        drops=await _drops(session, node, at_minute(day, 0, zone=zone), now=now),
-        vans=await _vans(session, node, busy, leave_after=leave_after),
+        days=days,
+        drops=await _drops(session, node, ends),
+        vans=[replace(van, day_index=index) for index in range(days) for van in vans],
         now=now,
+        planning=(await rules.current(session)).planning,
     )
 
 
@@ -111,9 +120,8 @@ async def _vans(
     return list(vans.values())
 
 
-async def _drops(session: AsyncSession, node: FulfilmentNode, midnight: datetime, *, now: datetime) -> list[Drop]:
-    """The shipments due by the end of the day, grouped by order, most urgent first."""
-    ends = midnight + timedelta(days=1)
+async def _drops(session: AsyncSession, node: FulfilmentNode, ends: datetime) -> list[Drop]:
+    """The shipments due before `ends`, grouped by order, oldest first."""
     found = await session.execute(
         select(Shipment, Order)
         .join(Order, col(Order.id) == col(Shipment.order_id))

@@ -5,14 +5,17 @@ In JSON the keys are camelCase, as everywhere in the API. Money is in minor unit
 
 from datetime import timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from app.core.errors import Refusal
-from app.models import DecisionKind, FailureReason, OrderState
+from app.models import DecisionKind, FailureReason, OrderState, ProofKind, Severity
 from app.models.base import Json
+from app.orchestration.weekdays import Weekday
 
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -82,18 +85,138 @@ class TrackingVisibility(Part):
     within_minutes: NonNegative = 60
 
 
+class Lunch(Part):
+    """A rest of so many minutes that begins between two minutes of the local day."""
+
+    minutes: Positive = 30
+    from_minute: Annotated[int, Field(ge=0, lt=1_440)] = 690
+    to_minute: Annotated[int, Field(ge=0, lt=1_440)] = 840
+
+
+class Planning(Part):
+    """What an own fleet's routes have to keep to, and what they may do at a price. None: no such rule.
+
+    `setup_seconds` are for parking, once per place. Windows are hard, or missed at `late_minor_per_hour`.
+    """
+
+    setup_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
+    late_minor_per_hour: NonNegative | None = None
+    max_stops: Positive | None = None
+    max_route_minutes: Positive | None = None
+    regular_minutes: Positive | None = None
+    overtime_minor_per_hour: NonNegative = 0
+    max_trips: Annotated[int, Field(ge=1, le=20)] = 1
+    reload_minutes: NonNegative = 15
+    lunch: Lunch | None = None
+    rest_after_minutes: Positive | None = None
+    rest_minutes: Positive = 45
+    balance_minor_per_hour: NonNegative = 0
+
+
+class Tendering(Part):
+    """How carriers are asked: `at_once` 1 is a waterfall in order of value, more asks so many together.
+
+    Minutes count back from the end of the window: goods that no carrier fetched `pick_up_lead_minutes` before it go to
+    another one, and nobody is asked any more from `last_offer_lead_minutes` before it. A counter price of at most
+    `counter_above_percent` more than was offered is agreed to at once.
+    """
+
+    at_once: Annotated[int, Field(ge=1, le=20)] = 1
+    most_carriers: Annotated[int, Field(ge=1, le=20)] = 5
+    pick_up_lead_minutes: NonNegative = 90
+    last_offer_lead_minutes: NonNegative = 30
+    retender_when_late: bool = True
+    counter_above_percent: Annotated[int, Field(ge=0, le=500)] = 0
+
+    @model_validator(mode="after")
+    def _leads_agree(self) -> Self:
+        if self.last_offer_lead_minutes > self.pick_up_lead_minutes:
+            raise ValueError(
+                f"lastOfferLeadMinutes is {self.last_offer_lead_minutes}, but pickUpLeadMinutes only"
+                f" {self.pick_up_lead_minutes}: nobody could be asked in place of a late carrier"
+            )
+        return self
+
+
+class ExceptionRule(Part):
+    """Whether a kind of exception is opened at all, and how severe it is; None keeps what the platform says."""
+
+    is_opened: bool = True
+    severity: Severity | None = None
+
+
+class Territory(Part):
+    """The doors of some postal codes, visited on fixed days of the week."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    postal_code_prefixes: Annotated[tuple[str, ...], Field(min_length=1)]
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)]
+
+
+class Slot(Part):
+    """A span of a local day that is promised, in minutes from midnight."""
+
+    start_minute: Annotated[int, Field(ge=0, le=1_439)]
+    end_minute: Annotated[int, Field(ge=1, le=1_440)]
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        if self.start_minute >= self.end_minute:
+            raise ValueError(f"the slot starts at minute {self.start_minute}, but ends at {self.end_minute}")
+        return self
+
+
+class Promises(Part):
+    """Which window an order gets that asks for none: the next slot, on a day on which its territory is visited.
+
+    Without slots and territories it is `windowHours` from `windowLeadHours` after the order came.
+    """
+
+    time_zone: str = "UTC"
+    slots: tuple[Slot, ...] = ()
+    territories: tuple[Territory, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"timeZone {self.time_zone!r} is no time zone; write one such as 'Europe/Lisbon'"
+            ) from error
+        if self.territories and not self.slots:
+            raise ValueError("territories have days, but slots say at which hours; write at least one slot")
+        for before, after in pairwise(self.slots):
+            if after.start_minute < before.start_minute:
+                raise ValueError("the slots are not in the order of their starts")
+        return self
+
+
+class OrderDefaults(Part):
+    """What every order of this vertical needs, beside what the shop and the goods ask for."""
+
+    required_skills: tuple[str, ...] = ()
+    proof_requirements: tuple[ProofKind, ...] = ()
+
+
 class PolicyDocument(Part):
     """The rules of one vertical."""
 
     allocation: AllocationWeights = AllocationWeights()
     autonomy: dict[DecisionKind, Autonomy] = Field(default_factory=dict)
+    orders: OrderDefaults = OrderDefaults()
+    promises: Promises = Promises()
+    tendering: Tendering = Tendering()
+    exceptions: dict[str, ExceptionRule] = Field(default_factory=dict)
     cancellable_until: Literal["RECEIVED", "ALLOCATED"] = "ALLOCATED"
+    cancellable_minutes_before_window: NonNegative = 0
     max_attempts: Positive = 3
     reattempt_delay_minutes: NonNegative = 60
     return_after_hours: Positive = 72
     failures: dict[FailureReason, FailureOverride] = Field(default_factory=dict)
     messages: dict[str, bool] = Field(default_factory=dict)
     tracking: TrackingVisibility = TrackingVisibility()
+    planning: Planning = Planning()
     service_seconds: Annotated[int, Field(ge=0, le=14_400)] = 180
     service_level: str = "STANDARD"
     window_lead_hours: NonNegative = 0
@@ -115,6 +238,10 @@ class PolicyDocument(Part):
     def override_of(self, reason: FailureReason) -> FailureOverride:
         """What the document changes for a failure reason."""
         return self.failures.get(reason, FailureOverride())
+
+    def rule_of(self, kind: str) -> ExceptionRule:
+        """What becomes of a kind of exception."""
+        return self.exceptions.get(kind, ExceptionRule())
 
     def sends(self, kind: str) -> bool:
         """Whether a kind of message goes out; it does where the document does not say."""
