@@ -34,6 +34,11 @@ class AddressType:
         )
 
     @staticmethod
+    def of_area(row: Order) -> "AddressType":
+        """Roughly where an order goes."""
+        return AddressType(line1="", city=row.city, region=row.region, postal_code=row.postal_code, country=row.country)
+
+    @staticmethod
     def of_node(row: FulfilmentNode) -> "AddressType":
         """The gate of a node."""
         return AddressType(

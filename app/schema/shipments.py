@@ -20,7 +20,6 @@ from app.models import (
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.etas.policies import CONFIDENCE
 from app.orchestration.nodes import queries as nodes
-from app.orchestration.orders import queries as orders
 from app.orchestration.proofs import queries as proofs
 from app.orchestration.shipments import queries
 from app.orchestration.shipments.milestones import Milestone
@@ -125,6 +124,11 @@ class LatenessRiskType:
         return LatenessRiskType(probability_late=probability, level=level)
 
 
+def _is_anothers(row: Shipment, info: Info) -> bool:
+    viewer = info.context.principal
+    return viewer.carrier_id is not None and viewer.carrier_id != row.carrier_id
+
+
 @strawberry.type(name="Shipment")
 class ShipmentType(Node):
     """Goods from one node by one carrier to one door."""
@@ -151,8 +155,10 @@ class ShipmentType(Node):
         return EtaType.of(self.row)
 
     @strawberry.field
-    def cost(self) -> ShipmentCostType:
-        """What the carriage costs."""
+    def cost(self, info: Info) -> ShipmentCostType | None:
+        """What the carriage costs; null for a carrier that is only offered it, whose tender has a price of its own."""
+        if _is_anothers(self.row, info):
+            return None
         estimated = money(self.row.estimated_minor, self.row.currency)
         assert estimated is not None
         return ShipmentCostType(estimated=estimated, actual=money(self.row.actual_minor, self.row.currency))
@@ -177,14 +183,16 @@ class ShipmentType(Node):
 
     @strawberry.field
     async def dropoff(self, info: Info) -> AddressType | None:
-        """Where it goes."""
-        row = await info.context.load(orders.by_ids, self.row.order_id)
-        return None if row is None else AddressType.of_order(row)
+        """Where it goes; without the street and the place for a carrier that is only offered it."""
+        row = await info.context.load(queries.offered_orders, self.row.id)
+        if row is None:
+            return None
+        return AddressType.of_area(row) if _is_anothers(self.row, info) else AddressType.of_order(row)
 
     @strawberry.field
     async def required_skills(self, info: Info) -> list[str]:
         """What the vehicle and its driver must be able to do."""
-        row = await info.context.load(orders.by_ids, self.row.order_id)
+        row = await info.context.load(queries.offered_orders, self.row.id)
         return [] if row is None else row.required_skills
 
     @strawberry.field

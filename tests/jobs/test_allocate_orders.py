@@ -20,6 +20,7 @@ from app.models import (
     InventoryMovement,
     Job,
     JobKind,
+    JobState,
     Order,
     OrderLine,
     OrderState,
@@ -136,12 +137,11 @@ async def test_no_single_node_has_everything_so_two_nodes_share_the_order(databa
         assert references == ["A000/1", "A000/2"]
 
 
-async def test_a_rejected_tender_frees_everything_and_goes_to_another_carrier(
+async def test_a_rejected_tender_goes_to_the_next_carrier_and_the_last_one_frees_everything(
     client: Client, database: Database
 ) -> None:
     swift = third_party()
     await a_network(database, carriers=[swift, third_party("other")])
-    swift_id = swift.id
     await orders(database, 1)
     await run(database, KIND, {})
     async with database.reading() as session:
@@ -154,16 +154,21 @@ async def test_a_rejected_tender_frees_everything_and_goes_to_another_carrier(
         "tender": {"id": variables["input"]["tenderId"], "state": "REJECTED"},
         "userErrors": [],
     }
+    assert await states(database) == {OrderState.ALLOCATED: 1}
+    assert await level(database) == (1, 1)
+    async with database.reading() as session:
+        second = (await session.scalars(select(Tender).where(col(Tender.state) == TenderState.OFFERED))).one()
+        assert second.carrier_id != tender.carrier_id
+    last = Principal(kind=PrincipalKind.CARRIER, name="d", key="carrier:d", carrier_id=second.carrier_id)
+    variables["input"]["tenderId"] = to_global("Tender", second.id)
+    await client.run(document("carrier.graphql", "RejectTender"), variables, as_=last)
     assert await states(database) == {OrderState.RECEIVED: 1}
     assert await level(database) == (0, 0)
     async with database.reading() as session:
-        job = (await session.scalars(select(Job).order_by(col(Job.id).desc()).limit(1))).one()
-    await run(database, KIND, {}, job)
-    async with database.reading() as session:
-        found = list(await session.scalars(select(Shipment).order_by(col(Shipment.id))))
-        assert [row.state for row in found] == [ShipmentState.CANCELLED, ShipmentState.TENDERED]
-        assert found[0].carrier_id != found[1].carrier_id
-        assert swift_id in {row.carrier_id for row in found}
+        shipment = (await session.scalars(select(Shipment))).one()
+        assert shipment.state is ShipmentState.CANCELLED
+        waiting = await session.scalars(select(Job).where(col(Job.state) == JobState.QUEUED, col(Job.arguments) == {}))
+        assert len(list(waiting)) == 1
 
 
 async def test_an_offer_that_nobody_answers_expires_and_the_last_carrier_gone_is_explained(database: Database) -> None:

@@ -15,7 +15,6 @@ from app.models import (
     Stop,
     StopShipment,
     StopState,
-    Tender,
 )
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
@@ -23,7 +22,8 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.shipments.operations import Happening, advance, lock
 from app.orchestration.shipments.policies import ShipmentEvent
-from app.orchestration.tenders import policies as tenders
+from app.orchestration.tenders import offers
+from app.orchestration.tenders.policies import TenderEvent
 
 
 async def cancel(
@@ -38,37 +38,15 @@ async def cancel(
     )
     if was_planned:
         await _leave_route(session, shipment, actor=actor, now=now)
-    await withdraw_tender(session, shipment, actor=actor, now=now)
+    await withdraw_tenders(session, shipment, actor=actor, now=now)
     await _give_capacity_back(session, shipment)
     return shipment
 
 
-async def withdraw_tender(session: AsyncSession, shipment: Shipment, *, actor: Principal, now: datetime) -> None:
-    """Withdraws the shipment's open tender, where there is one."""
-    tender = await session.scalar(
-        select(Tender)
-        .where(col(Tender.shipment_id) == shipment.id, col(Tender.state).in_(tenders.OPEN))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    if tender is None:
-        return
-    tender.state = tenders.next_state(tender, tenders.TenderEvent.WITHDRAW)
-    tender.version += 1
-    log.append(
-        session,
-        type="tender.withdrawn",
-        subject=Subject(
-            kind="tender",
-            id=tender.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=tender.carrier_id,
-        ),
-        actor=actor,
-        now=now,
-        summary=f"The tender of {shipment.reference} was withdrawn.",
-    )
+async def withdraw_tenders(session: AsyncSession, shipment: Shipment, *, actor: Principal, now: datetime) -> None:
+    """Withdraws the shipment's open tenders."""
+    for tender in await offers.open_tenders(session, shipment):
+        offers.end(session, tender, shipment, TenderEvent.WITHDRAW, actor=actor, now=now)
 
 
 async def _leave_route(session: AsyncSession, shipment: Shipment, *, actor: Principal, now: datetime) -> None:

@@ -121,7 +121,8 @@ async def _shipment(session: AsyncSession, milestone: Milestone, actor: Principa
         value, where = repr(milestone.carrier_tracking_number), "carrierTrackingNumber"
         named = col(Shipment.carrier_tracking_number) == milestone.carrier_tracking_number
     found: Shipment | None = await session.scalar(select(Shipment).where(named, visible(actor)))
-    if found is None:
+    # A shipment that a carrier is only offered is not its own to report of.
+    if found is None or (actor.carrier_id is not None and found.carrier_id != actor.carrier_id):
         raise NotFound("shipment", value, field=where)
     return found
 

@@ -28,13 +28,15 @@ class ShipmentEvent(StrEnum):
 
 State, Event = ShipmentState, ShipmentEvent
 
-# A failed attempt goes round again: planned anew by an own fleet, or out once more by a 3PL.
+# What an accepted carrier does not fetch is tendered again. A failed attempt goes round again: planned anew by an own
+# fleet, or out once more by a 3PL.
 NEXT: Mapping[tuple[ShipmentState, ShipmentEvent], ShipmentState] = {
     (State.PENDING, Event.TENDER): State.TENDERED,
     (State.PENDING, Event.ASSIGN): State.ASSIGNED,
     (State.PENDING, Event.CANCEL): State.CANCELLED,
     (State.TENDERED, Event.ASSIGN): State.ASSIGNED,
     (State.TENDERED, Event.CANCEL): State.CANCELLED,
+    (State.ASSIGNED, Event.TENDER): State.TENDERED,
     (State.ASSIGNED, Event.PLAN): State.PLANNED,
     (State.ASSIGNED, Event.PICK_UP): State.PICKED_UP,
     (State.ASSIGNED, Event.CANCEL): State.CANCELLED,

@@ -8,17 +8,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
-from app.models import DeliveryAttempt, Route, Shipment, ShipmentLine, Stop, StopShipment
+from app.models import DeliveryAttempt, Order, Route, Shipment, ShipmentLine, Stop, StopShipment, Tender, TenderState
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
 
 def visible(viewer: Principal) -> ColumnElement[bool]:
-    """Which shipments the viewer sees: a driver those on its own routes, a carrier its own, a customer its order's."""
+    """Which shipments the viewer sees: a driver those on its own routes, a customer its order's.
+
+    A carrier sees its own and, as long as it may answer, those that it is offered.
+    """
     if viewer.kind in SEEING_ALL:
         return true()
     if viewer.kind is PrincipalKind.CARRIER:
-        return col(Shipment.carrier_id) == viewer.carrier_id
+        offered = select(col(Tender.shipment_id)).where(
+            col(Tender.carrier_id) == viewer.carrier_id, col(Tender.state) == TenderState.OFFERED
+        )
+        return (col(Shipment.carrier_id) == viewer.carrier_id) | col(Shipment.id).in_(offered)
     if viewer.kind is PrincipalKind.CUSTOMER:
         return col(Shipment.order_id) == viewer.order_id
     if viewer.kind is PrincipalKind.DRIVER:
@@ -36,6 +42,18 @@ async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UU
     """The shipments with these keys."""
     found = await session.scalars(select(Shipment).where(col(Shipment.id).in_(ids), visible(viewer)))
     return {shipment.id: shipment for shipment in found}
+
+
+async def offered_orders(
+    session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, Order]:
+    """The orders of the shipments that the viewer sees, by shipment: for what it must know to answer an offer."""
+    found = await session.execute(
+        select(col(Shipment.id), Order)
+        .join(Order, col(Order.id) == col(Shipment.order_id))
+        .where(col(Shipment.id).in_(shipment_ids), visible(viewer))
+    )
+    return {row[0]: row[1] for row in found.all()}
 
 
 async def of_orders(

@@ -1,24 +1,28 @@
-"""Offering shipments to carriers, and taking their answers. What is declined goes back to allocation, without them."""
+"""Offering shipments to carriers, and taking their answers.
+
+What one declines goes to the next in order of value; what all decline goes back to allocation, without them.
+"""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, NotFound, Refusal
 from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderMode, TenderState
 from app.models.base import Json
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
 from app.orchestration.jobs import operations as jobs
+from app.orchestration.policies import queries as rules
 from app.orchestration.shipments import operations as shipments
 from app.orchestration.shipments.policies import ShipmentEvent
-from app.orchestration.tenders.policies import TenderEvent, next_state
+from app.orchestration.tenders import counters, offers, proposals, waterfall
+from app.orchestration.tenders.policies import TAKEN, TenderEvent, next_state
 from app.orchestration.tenders.queries import visible
 from app.orchestration.tenders.release import release_order
+from app.orchestration.tenders.waterfall import Turn
 
 BATCH = 100
 
@@ -34,26 +38,34 @@ async def hand_over(
 ) -> Tender | None:
     """Tells a carrier that takes what it is given, or asks one that wants to be asked. Answers the tender, if any.
 
-    The shipment must have been made in this transaction.
+    Where the policy asks several at once, the next in order of value are asked as well; where it only proposes, a
+    person is asked first. The shipment must have been made in this transaction, with the decision that chose it.
     """
     if carrier.tender_mode is TenderMode.AUTOMATIC:
         shipments.begin(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
         return None
-    minutes = min(respond_minutes, carrier.response_minutes)
+    price, agreed_at = await counters.agreed_price(session, shipment, carrier.id)
     tender = Tender(
         shipment_id=shipment.id,
         carrier_id=carrier.id,
-        state=TenderState.OFFERED,
-        offered_at=now,
-        respond_by=now + timedelta(minutes=minutes),
-        price_minor=shipment.estimated_minor,
+        price_minor=shipment.estimated_minor if price is None else price,
+        counter_accepted_at=agreed_at,
         currency=shipment.currency,
         created_at=now,
     )
     session.add(tender)
     await session.flush()
+    order = await session.get(Order, shipment.order_id)
+    assert order is not None, "a shipment belongs to an order"
+    turn = Turn(order=order, shipment=shipment, policy=await rules.current_version(session), now=now)
+    if not await waterfall.may_ask(session, turn):
+        await proposals.propose(session, order, shipment, tender, because="ALLOCATED", now=now)
+        return tender
+    due = offers.respond_by(now=now, minutes=respond_minutes, carrier=carrier, latest=turn.latest_offer)
+    offers.offer(session, tender, shipment, respond_by=due, actor=actor, now=now)
     shipments.begin(session, shipment, ShipmentEvent.TENDER, actor=actor, now=now)
-    _log(session, tender, shipment, type="tender.offered", actor=actor, now=now)
+    if turn.rules.tendering.at_once > 1:
+        await waterfall.ask_several(session, turn, tender)
     return tender
 
 
@@ -65,7 +77,7 @@ async def accept(
     actor: Principal,
     now: datetime,
 ) -> Tender:
-    """The carrier takes the shipment. Refuses an offer that is over."""
+    """The carrier takes the shipment; what others were offered of it is withdrawn. Refuses an offer that is over."""
     _, shipment, tender = await _locked(session, tender_id=tender_id, actor=actor)
     if tender.state is TenderState.OFFERED and tender.respond_by is not None and now > tender.respond_by:
         raise Conflict(
@@ -74,10 +86,19 @@ async def accept(
             " It goes to another carrier.",
             field="tenderId",
         )
+    if tender.reason == TAKEN:
+        raise Conflict("TENDER_TAKEN", "Another carrier has taken this shipment before you.", field="tenderId")
     _answer(tender, TenderEvent.ACCEPT, now=now)
+    await waterfall.withdraw_others(session, shipment, tender, now=now)
+    if not await offers.move_to(session, shipment, tender):
+        raise Conflict(
+            "CAPACITY_EXCEEDED",
+            f"Your day is full, so that shipment {shipment.reference} finds no place. Raise its capacity first.",
+            field="tenderId",
+        )
     shipment.carrier_tracking_number = carrier_tracking_number or shipment.carrier_tracking_number
     shipment.actual_minor = tender.price_minor
-    _log(session, tender, shipment, type="tender.accepted", actor=actor, now=now)
+    offers.record(session, tender, shipment, type="tender.accepted", actor=actor, now=now)
     await shipments.advance(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
     return tender
 
@@ -91,17 +112,25 @@ async def reject(
     actor: Principal,
     now: datetime,
 ) -> Tender:
-    """The carrier declines; the order is allocated again without it."""
+    """The carrier declines.
+
+    It is asked again at its counter price where the policy agrees to that; else the next carrier is asked, and after
+    the last one the order is allocated again without them.
+    """
     order, shipment, tender = await _locked(session, tender_id=tender_id, actor=actor)
+    if counter_minor is not None and counter_minor < 0:
+        raise Refusal("COUNTER_PRICE_INVALID", "A counter price is not below zero. Send one.", field="counterPrice")
     _answer(tender, TenderEvent.REJECT, now=now)
     tender.reason, tender.counter_minor = reason, counter_minor
-    _log(session, tender, shipment, type="tender.rejected", actor=actor, now=now, data={"reason": reason})
-    await _allocate_again(session, order, because="TENDER_REJECTED", now=now)
+    data: Json = {"reason": reason, "counterMinor": counter_minor}
+    offers.record(session, tender, shipment, type="tender.rejected", actor=actor, now=now, data=data)
+    if not await counters.agree_at_once(session, order, shipment, tender, now=now):
+        await _go_on(session, order, shipment, because="TENDER_REJECTED", now=now)
     return tender
 
 
 async def expire_due(session: AsyncSession, *, now: datetime) -> int:
-    """Ends the offers that nobody answered in time, and allocates their orders again; answers how many it were."""
+    """Ends the offers that nobody answered in time, and asks the next carriers; answers how many it were."""
     found = await session.scalars(
         select(col(Tender.id))
         .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
@@ -114,15 +143,21 @@ async def expire_due(session: AsyncSession, *, now: datetime) -> int:
         order, shipment, tender = await _locked(session, tender_id=tender_id, actor=SYSTEM)
         if tender.state is not TenderState.OFFERED:
             continue
-        tender.state = next_state(tender, TenderEvent.EXPIRE)
-        tender.version += 1
-        _log(session, tender, shipment, type="tender.expired", actor=SYSTEM, now=now)
-        await _allocate_again(session, order, because="TENDER_EXPIRED", now=now)
+        offers.end(session, tender, shipment, TenderEvent.EXPIRE, now=now)
+        await _go_on(session, order, shipment, because="TENDER_EXPIRED", now=now)
         expired += 1
     return expired
 
 
-async def _allocate_again(session: AsyncSession, order: Order, *, because: str, now: datetime) -> None:
+async def go_on(session: AsyncSession, tender: Tender, *, because: str, now: datetime) -> None:
+    """Asks the next carriers after a tender that has ended, or has the order allocated again where nobody is left."""
+    order, shipment, _ = await _locked(session, tender_id=tender.id, actor=SYSTEM)
+    await _go_on(session, order, shipment, because=because, now=now)
+
+
+async def _go_on(session: AsyncSession, order: Order, shipment: Shipment, *, because: str, now: datetime) -> None:
+    if await waterfall.ask_next(session, order, shipment, because=because, now=now):
+        return
     await session.flush()
     if await release_order(session, order, because=because, now=now):
         await jobs.ensure_queued(session, kind=JobKind.ALLOCATE_ORDERS, actor=SYSTEM, now=now)
@@ -154,31 +189,3 @@ def _answer(tender: Tender, event: TenderEvent, *, now: datetime) -> None:
     tender.state = next_state(tender, event)
     tender.responded_at = now
     tender.version += 1
-
-
-def _log(
-    session: AsyncSession,
-    tender: Tender,
-    shipment: Shipment,
-    *,
-    type: str,
-    actor: Principal,
-    now: datetime,
-    data: Json | None = None,
-) -> None:
-    happened = type.partition(".")[2]
-    log.append(
-        session,
-        type=type,
-        subject=Subject(
-            kind="tender",
-            id=tender.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=tender.carrier_id,
-        ),
-        actor=actor,
-        now=now,
-        summary=f"The tender of {shipment.reference} was {happened}.",
-        data={"respondBy": tender.respond_by and tender.respond_by.isoformat(), **(data or {})},
-    )

@@ -1,17 +1,18 @@
-"""Reading tenders. A carrier sees its own; staff see all; nobody else sees any."""
+"""Reading tenders. A carrier sees those that it was offered; staff see all; nobody else sees any."""
 
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Shipment, Tender, TenderState
 from app.orchestration.paging import Page, page
-from app.orchestration.tenders.policies import DECLINED
+from app.orchestration.tenders.policies import DECLINED, LATE
 
 SEEING_ALL = STAFF | {PrincipalKind.SYSTEM}
 
@@ -21,7 +22,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
     if viewer.kind in SEEING_ALL:
         return true()
     if viewer.kind is PrincipalKind.CARRIER:
-        return col(Tender.carrier_id) == viewer.carrier_id
+        return (col(Tender.carrier_id) == viewer.carrier_id) & col(Tender.offered_at).is_not(None)
     return false()
 
 
@@ -47,13 +48,25 @@ async def of_carrier(
 
 
 async def declined_carriers(session: AsyncSession, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
-    """The carriers that declined, or overlooked, a shipment of each order: order -> carriers."""
-    found = await session.execute(
-        select(col(Shipment.order_id), col(Tender.carrier_id))
+    """The carriers whose last word on an order was no, or nothing, or nothing fetched: order -> carriers.
+
+    One whose counter price was agreed to is in play again.
+    """
+    newest = (
+        select(
+            col(Shipment.order_id),
+            col(Tender.carrier_id),
+            col(Tender.state),
+            col(Tender.reason),
+            col(Tender.counter_accepted_at),
+        )
         .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
-        .where(col(Shipment.order_id).in_(order_ids), col(Tender.state).in_(DECLINED))
+        .where(col(Shipment.order_id).in_(order_ids), col(Tender.offered_at).is_not(None))
+        .ext(distinct_on(col(Shipment.order_id), col(Tender.carrier_id)))
+        .order_by(col(Shipment.order_id), col(Tender.carrier_id), col(Tender.id).desc())
     )
     answer: dict[uuid.UUID, set[uuid.UUID]] = {}
-    for order_id, carrier_id in found.all():
-        answer.setdefault(order_id, set()).add(carrier_id)
+    for order_id, carrier_id, state, reason, agreed_at in (await session.execute(newest)).all():
+        if (state in DECLINED or reason == LATE) and agreed_at is None:
+            answer.setdefault(order_id, set()).add(carrier_id)
     return answer

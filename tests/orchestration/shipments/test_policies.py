@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from app.core.errors import Conflict
 from app.core.ids import new_id
-from app.models import FailureReason, OrderState, Shipment, ShipmentState
+from app.models import FailureReason, MilestoneKind, OrderState, Shipment, ShipmentState
 from app.orchestration.orders.policies import NEXT as ORDER_NEXT
 from app.orchestration.policies.documents import PolicyDocument
 from app.orchestration.shipments.failures import RULES, after_failure
-from app.orchestration.shipments.milestones import MilestoneKind, missing_steps
+from app.orchestration.shipments.milestones import missing_steps
 from app.orchestration.shipments.policies import LOG_TYPE, NEXT, TERMINAL, ShipmentEvent, lateness_risk, next_state
 from app.orchestration.shipments.rollup import order_events
 
