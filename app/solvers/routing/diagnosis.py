@@ -1,31 +1,48 @@
-"""Why a visit is not served, and the cheapest single change that would serve it: computed by insertion, not guessed."""
+"""Why a visit is not served, and the cheapest single change that would serve it: computed by trying, not guessed.
 
-from collections.abc import Callable, Mapping, Sequence
+Every leg of the plan is screened for the visit at once (screening.py); where only one rule stands in the way, the visit
+is put there for real with that rule waived, and timed. So a change that is named does serve the visit, alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from app.solvers.routing.insertion import Insertion, cheapest
-from app.solvers.routing.problem import TimeWindow, TravelMatrix, Vehicle, Visit, may_serve
-from app.solvers.routing.schedule import fits, timetable
-from app.solvers.routing.solution import Relaxation, RelaxedConstraint, Route, Unserved, UnservedCode
+import numpy as np
+
+from app.solvers.routing.driving import Refusal
+from app.solvers.routing.insertion import Insertion, Plan
+from app.solvers.routing.problem import Backhaul, Loading, TimeWindow, Vehicle, Visit
+from app.solvers.routing.rules import Ties, eligibility
+from app.solvers.routing.schedule import Terms, plan
+from app.solvers.routing.screening import TESTS, Flags, Screen, Screened
+from app.solvers.routing.solution import Constraint, Relaxation, RelaxedConstraint, Route, Unserved, UnservedCode
 
 FAR = 10**9
-Fleet = Sequence[Vehicle]
+# Per visit: so many legs are tried for each waiver, so many vehicles that nothing simple keeps away, so many alone.
+MOST_LEGS, MOST_VEHICLES, MOST_KINDS = 4, 12, 60
+# Past this many, a visit gets its reason and its shares, but no way out.
+MOST_RELAXED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """A rule that could give way: what a person would change, and how visit and vehicle look then."""
+    """A rule that could give way: what a person would change, and how visit and vehicle look then.
+
+    `rules`: what it takes out of the screening; `stretch`: for a rule that gives way by minutes.
+    """
 
     constraint: RelaxedConstraint
     change: str
+    rules: frozenset[Constraint]
     visit: Callable[[Visit], Visit] = lambda visit: visit
     vehicle: Callable[[Vehicle], Vehicle] = lambda vehicle: vehicle
+    is_company: bool = False
     stretch: "Stretch | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """A rule that gives way by minutes: visit and vehicle with so many more, and how to say it of the route found."""
+    """Visit and vehicle with so many more minutes, and how to say it of the route found."""
 
     visit: Callable[[Visit, int], Visit] = lambda visit, _: visit
     vehicle: Callable[[Vehicle, int], Vehicle] = lambda vehicle, _: vehicle
@@ -37,7 +54,7 @@ def _any_time(visit: Visit) -> Visit:
 
 
 def _any_size(vehicle: Vehicle) -> Vehicle:
-    return replace(vehicle, capacities=tuple(FAR for _ in vehicle.capacities), max_stops=None)
+    return replace(vehicle, capacities=tuple(FAR for _ in vehicle.capacities))
 
 
 def _any_length(vehicle: Vehicle) -> Vehicle:
@@ -70,34 +87,84 @@ def _minutes(number: int) -> str:
     return f"{number} minute{'' if number == 1 else 's'}"
 
 
+def _waives(*rules: Constraint) -> frozenset[Constraint]:
+    return frozenset(rules)
+
+
 WAIVERS = (
     Waiver(
         constraint=RelaxedConstraint.WINDOW,
         change="deliver outside its window",
+        rules=_waives(Constraint.WINDOW),
         visit=_any_time,
         stretch=Stretch(visit=_wider, change=_outside),
     ),
-    Waiver(constraint=RelaxedConstraint.CAPACITY, change="take a larger vehicle", vehicle=_any_size),
+    Waiver(
+        constraint=RelaxedConstraint.CAPACITY,
+        change="take a larger vehicle",
+        rules=_waives(Constraint.CAPACITY),
+        vehicle=_any_size,
+    ),
+    Waiver(
+        constraint=RelaxedConstraint.STOPS,
+        change="allow a vehicle one more stop",
+        rules=_waives(Constraint.MAX_STOPS),
+        vehicle=lambda vehicle: replace(vehicle, max_stops=None),
+    ),
     Waiver(
         constraint=RelaxedConstraint.SHIFT,
         change="let a driver work longer",
+        rules=_waives(Constraint.SHIFT, Constraint.OTHER_WINDOWS, Constraint.MAX_DURATION),
         vehicle=_any_length,
         stretch=Stretch(vehicle=_longer, change=lambda _, __, minutes: f"let a driver work {_minutes(minutes)} longer"),
     ),
     Waiver(
         constraint=RelaxedConstraint.DISTANCE,
         change="let a vehicle drive farther",
+        rules=_waives(Constraint.MAX_DISTANCE),
         vehicle=lambda vehicle: replace(vehicle, max_distance_metres=None),
+    ),
+    Waiver(
+        constraint=RelaxedConstraint.RESTS,
+        change="let a driver rest at another time",
+        rules=_waives(Constraint.BREAK, Constraint.DRIVING_RULE),
+        vehicle=lambda vehicle: replace(vehicle, breaks=(), driving_rule=None),
+    ),
+    Waiver(
+        constraint=RelaxedConstraint.LOADING,
+        change="let a driver rearrange the load",
+        rules=_waives(Constraint.LIFO, Constraint.BACKHAUL),
+        vehicle=lambda vehicle: replace(vehicle, loading=Loading.ANY, backhaul=Backhaul.MIXED),
     ),
     Waiver(
         constraint=RelaxedConstraint.SKILL,
         change="give a vehicle the skill",
+        rules=_waives(Constraint.SKILL),
         visit=lambda visit: replace(visit, skills=frozenset()),
+    ),
+    Waiver(
+        constraint=RelaxedConstraint.DAY,
+        change="serve it on another day",
+        rules=_waives(Constraint.DAY),
+        visit=lambda visit: replace(visit, allowed_days=None),
+    ),
+    Waiver(
+        constraint=RelaxedConstraint.TERRITORY,
+        change="let a vehicle of another territory come",
+        rules=_waives(Constraint.TERRITORY),
+        visit=lambda visit: replace(visit, territory=None),
     ),
     Waiver(
         constraint=RelaxedConstraint.ALLOWED_VEHICLES,
         change="permit another vehicle",
+        rules=_waives(Constraint.NOT_ALLOWED),
         visit=lambda visit: replace(visit, allowed_vehicle_ids=None, pinned_vehicle_id=None),
+    ),
+    Waiver(
+        constraint=RelaxedConstraint.COMPANY,
+        change="part it from its company, or let it join whom it is kept from",
+        rules=_waives(Constraint.TOGETHER, Constraint.APART),
+        is_company=True,
     ),
 )
 # What one empty vehicle cannot do, by the rule that would have to give way.
@@ -110,85 +177,236 @@ ALONE = {
         "There and back is farther than any vehicle may drive.",
     ),
 }
+FULL = UnservedCode.NO_VEHICLE_LEFT, "Every vehicle that could serve it is filled by the rest of the plan."
 
 
-def explain(travel: TravelMatrix, vehicles: Fleet, orders: Mapping[str, Sequence[Visit]], visit: Visit) -> Unserved:
-    """The reason and the cheapest relaxation for one visit that is on no route of `orders`."""
-    possible = [vehicle for vehicle in vehicles if may_serve(vehicle, visit)]
-    alone = cheapest(travel, possible, {}, visit)
-    code, detail = _reason(travel, vehicles, possible, visit, is_servable=alone is not None)
-    options = [
-        _relaxation(travel, vehicles, orders, visit, waiver, place)
-        for waiver in WAIVERS
-        if (place := _with(travel, vehicles, orders, visit, waiver)) is not None
-    ]
-    if alone is not None and visit.pinned_vehicle_id is None:
-        options.append(Relaxation(constraint=RelaxedConstraint.FLEET, change="add one more vehicle", cost=alone.cost))
-    if (fitting := cheapest(travel, vehicles, orders, visit)) is not None:
-        code, detail = UnservedCode.NOT_WORTH_SERVING, "It fits, but costs more than leaving it out."
-        options = [Relaxation(constraint=RelaxedConstraint.PENALTY, change="raise its priority", cost=fitting.cost)]
-    best = min(options, key=lambda option: option.cost, default=None)
-    return Unserved(visit_id=visit.id, code=code, detail=detail, relaxation=best)
+def explain_all(plan: Plan, left: Sequence[Visit]) -> Iterator[Unserved]:
+    """The reason of each visit that is on no route of the plan, and the way out of the most urgent ones."""
+    if not left:
+        return
+    diagnosis = Diagnosis(plan)
+    urgent = {visit.id for visit in sorted(left, key=lambda visit: -visit.unserved_penalty)[:MOST_RELAXED]}
+    for visit in left:
+        yield diagnosis.explain(visit, is_urgent=visit.id in urgent)
 
 
-def _with(
-    travel: TravelMatrix, vehicles: Fleet, orders: Mapping[str, Sequence[Visit]], visit: Visit, waiver: Waiver
-) -> Insertion | None:
-    return cheapest(travel, [waiver.vehicle(vehicle) for vehicle in vehicles], orders, waiver.visit(visit))
+class Diagnosis:
+    """Explains visits on no route of a plan that does not change meanwhile."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.terms = plan.terms
+        self.fleet = plan.terms.problem.vehicles
+        self.screen = Screen(plan)
+        self.without_company = _without_company(plan)
+        self.kinds = _kinds(self.fleet)
+        self.for_fleet = [waiver for waiver in WAIVERS if _matters(waiver, self.fleet)]
+        self.served_groups = {v.group for v in plan.terms.problem.visits if v.group and v.id in plan.vehicle_of}
+
+    def explain(self, visit: Visit, *, is_urgent: bool = True) -> Unserved:
+        """Reason, shares and the cheapest way out; with `is_urgent` False no way out is tried."""
+        if visit.group is not None and visit.group in self.served_groups:
+            detail = f"Another visit of its group {visit.group} is served."
+            return Unserved(visit_id=visit.id, code=UnservedCode.ALTERNATIVE_SERVED, detail=detail)
+        first, mate = self.plan.unit(visit)
+        screened = self.screen.screen(first)
+        refused, fitting = self._refusals(screened, first, mate)
+        alone = self._alone(first, mate)
+        if fitting is not None:
+            code, detail = UnservedCode.NOT_WORTH_SERVING, "It fits, but costs more than leaving it out."
+            way_out: Relaxation | None = Relaxation(
+                constraint=RelaxedConstraint.PENALTY, change="raise its priority", cost=fitting.cost
+            )
+        else:
+            code, detail = FULL if alone is not None else self._reason(first, mate)
+            way_out = self._way_out(screened, first, mate, alone) if is_urgent else None
+        best = self._best_vehicle(screened)
+        return Unserved(
+            visit_id=visit.id,
+            code=code,
+            detail=detail,
+            relaxation=way_out,
+            refused_by=None if best is None else refused[best],
+            vehicle_id=None if best is None else self.fleet[best].id,
+            ruled_out=self._shares(refused),
+        )
+
+    def _shares(self, refused: Sequence[Constraint | None]) -> dict[str, float]:
+        count = len(refused) or 1
+        found = [constraint for constraint in refused if constraint is not None]
+        return {name.value: found.count(name) / count for name in dict.fromkeys(sorted(found))}
+
+    def _best_vehicle(self, screened: Screened) -> int | None:
+        """Of the vehicles that may come, else of all, the one with the cheapest detour."""
+        if not len(screened.costs):
+            return None
+        may_come = np.array([bar is None for bar in screened.barred], dtype=bool)[self.screen.owners]
+        costs = np.where(may_come, screened.costs, np.inf) if may_come.any() else screened.costs
+        return int(self.screen.owners[int(np.argmin(costs))])
+
+    def _refusals(
+        self, screened: Screened, visit: Visit, mate: Visit | None
+    ) -> tuple[list[Constraint | None], Insertion | None]:
+        """By vehicle the rule that keeps the visit off it, and the cheapest place that none does."""
+        refused, owners, first = list(screened.barred), self.screen.owners, self.screen.first
+        reached = np.zeros(len(owners), dtype=np.int64)
+        is_open = np.ones(len(owners), dtype=bool)
+        for failed in screened.failed.values():
+            is_open = is_open & ~failed
+            reached += is_open
+        untested: list[int] = []
+        for number in range(len(refused)):
+            legs = reached[first[number] : first[number + 1]]
+            if refused[number] is None and len(legs):
+                farthest = int(legs.max())
+                if farthest < len(TESTS):
+                    refused[number] = TESTS[farthest]
+                else:
+                    untested.append(number)
+        return self._tried(screened, refused, untested, visit, mate)
+
+    def _tried(
+        self,
+        screened: Screened,
+        refused: list[Constraint | None],
+        untested: Sequence[int],
+        visit: Visit,
+        mate: Visit | None,
+    ) -> tuple[list[Constraint | None], Insertion | None]:
+        """What nothing simple keeps away is tried, the cheapest detours first; the rest goes by the nearest tried."""
+        best: Insertion | None = None
+        legs, last = screened.passing(self.screen.owners), Constraint.OTHER_WINDOWS
+        nearest = sorted(untested, key=lambda number: float(screened.costs[self._own(number)].min()))
+        for tried, number in enumerate(nearest):
+            if tried < MOST_VEHICLES:
+                positions = self._positions(screened, legs, number)
+                found = self.plan.at(self.fleet[number], positions, visit, mate)
+                if isinstance(found, Refusal):
+                    last = found.constraint
+                elif best is None or found.cost < best.cost:
+                    best = found
+                refused[number] = found.constraint if isinstance(found, Refusal) else None
+            elif best is None:
+                refused[number] = last
+        return refused, best
+
+    def _own(self, number: int) -> slice:
+        return slice(int(self.screen.first[number]), int(self.screen.first[number + 1]))
+
+    def _positions(self, screened: Screened, legs: Flags, number: int) -> list[int]:
+        own = self._own(number)
+        costs = np.where(legs[own], screened.costs[own], np.inf)
+        order = np.argsort(costs, kind="stable")[:MOST_LEGS]
+        return [int(self.screen.positions[own][at]) for at in order if np.isfinite(costs[at])]
+
+    def _alone(self, visit: Visit, mate: Visit | None, waiver: Waiver | None = None) -> float | None:
+        """What it costs to send one more vehicle for this visit alone; None where none can serve it."""
+        costs = []
+        one = visit if waiver is None else waiver.visit(visit)
+        for alike in self.kinds:
+            vehicle = next((vehicle for vehicle in alike if eligibility(vehicle, one) is None), None)
+            if vehicle is None:
+                continue
+            willing = vehicle if waiver is None else waiver.vehicle(vehicle)
+            route = plan(self.terms, willing, [one] if mate is None else [one, mate])
+            if isinstance(route, Route):
+                costs.append(route.cost)
+        return min(costs, default=None)
+
+    def _reason(self, visit: Visit, mate: Visit | None) -> tuple[UnservedCode, str]:
+        """Why not even an empty vehicle can serve it."""
+        if self.fleet and not any(visit.skills <= vehicle.skills for vehicle in self.fleet):
+            held = frozenset[str]().union(*(vehicle.skills for vehicle in self.fleet))
+            missing = ", ".join(sorted(visit.skills - held)) or ", ".join(sorted(visit.skills))
+            return UnservedCode.NO_VEHICLE_WITH_SKILL, f"No vehicle has all the skills it needs: {missing}."
+        if all(eligibility(vehicle, visit) is not None for vehicle in self.fleet):
+            return UnservedCode.NO_VEHICLE_ALLOWED, "There is no vehicle that may serve it."
+        for waiver in WAIVERS:
+            if waiver.constraint in ALONE and self._alone(visit, mate, waiver) is not None:
+                return ALONE[waiver.constraint]
+        return UnservedCode.SHIFT_TOO_SHORT, "No vehicle can serve it, even with one rule waived."
+
+    def _way_out(self, screened: Screened, visit: Visit, mate: Visit | None, alone: float | None) -> Relaxation | None:
+        """The cheapest of all single changes tried, one more vehicle included."""
+        options = []
+        anytime = self.screen.screen(_any_time(visit)) if visit.windows else screened
+        for waiver in WAIVERS:
+            is_bound = waiver.is_company and self._has_company(visit)
+            if waiver not in self.for_fleet and waiver.visit(visit) == visit and not is_bound:
+                continue
+            tested = anytime if waiver.constraint is RelaxedConstraint.WINDOW else screened
+            if (option := self._waived(tested, visit, mate, waiver)) is not None:
+                options.append(option)
+        if alone is not None and visit.pinned_vehicle_id is None:
+            options.append(Relaxation(constraint=RelaxedConstraint.FLEET, change="add one more vehicle", cost=alone))
+        return min(options, key=lambda option: option.cost, default=None)
+
+    def _has_company(self, visit: Visit) -> bool:
+        ties = self.terms.ties
+        return visit.id in ties.together or visit.id in ties.apart
+
+    def _waived(self, screened: Screened, visit: Visit, mate: Visit | None, waiver: Waiver) -> Relaxation | None:
+        """The cheapest of the most promising legs where the waiver is enough."""
+        legs = np.flatnonzero(screened.passing(self.screen.owners, waived=waiver.rules))
+        order = legs[np.argsort(screened.costs[legs], kind="stable")]
+        best: Insertion | None = None
+        given = self.without_company if waiver.is_company else self.plan
+        for leg in order[:MOST_LEGS]:
+            vehicle = waiver.vehicle(self.fleet[int(self.screen.owners[leg])])
+            found = given.at(vehicle, [int(self.screen.positions[leg])], waiver.visit(visit), mate)
+            if isinstance(found, Insertion) and (best is None or found.cost < best.cost):
+                best = found
+        return None if best is None else self._relaxation(waiver, best, visit, mate)
+
+    def _relaxation(self, waiver: Waiver, place: Insertion, visit: Visit, mate: Visit | None) -> Relaxation:
+        """The waiver at this place; where it goes by minutes, with as few of them as serve the visit there."""
+        stretch = waiver.stretch
+        if stretch is None:
+            return Relaxation(constraint=waiver.constraint, change=waiver.change, cost=place.cost)
+        strict = self.terms.vehicles[place.vehicle_id]
+
+        def stretched(minutes: int) -> Insertion | None:
+            given = stretch.visit(visit, minutes)
+            found = self.plan.at(stretch.vehicle(strict, minutes), [place.position], given, mate)
+            return found if isinstance(found, Insertion) else None
+
+        minutes, found = _least(stretched, otherwise=place)
+        change = stretch.change(visit, found.route, minutes)
+        return Relaxation(constraint=waiver.constraint, change=change, cost=found.cost)
 
 
-def _relaxation(
-    travel: TravelMatrix,
-    vehicles: Fleet,
-    orders: Mapping[str, Sequence[Visit]],
-    visit: Visit,
-    waiver: Waiver,
-    place: Insertion,
-) -> Relaxation:
-    """The waiver at this place; where it goes by minutes, with as few of them as serve the visit there."""
-    if waiver.stretch is None:
-        return Relaxation(constraint=waiver.constraint, change=waiver.change, cost=place.cost)
-    stretch, present = waiver.stretch, orders.get(place.vehicle_id, ())
-    strict = next(vehicle for vehicle in vehicles if vehicle.id == place.vehicle_id)
-
-    def stretched(minutes: int) -> Route | None:
-        vehicle, order = stretch.vehicle(strict, minutes), [*present]
-        order.insert(place.position, stretch.visit(visit, minutes))
-        route = timetable(travel, vehicle, order)
-        return route if route is not None and fits(vehicle, route) else None
-
-    minutes, route = _least(stretched)
-    before = timetable(travel, strict, present) if present else None
-    cost = route.cost - (before.cost if before is not None else 0.0)
-    return Relaxation(constraint=waiver.constraint, change=stretch.change(visit, route, minutes), cost=cost)
-
-
-def _least(stretched: Callable[[int], Route | None]) -> tuple[int, Route]:
-    """The fewest minutes with a route, and that route: more minutes never take a route away."""
+def _least(stretched: Callable[[int], Insertion | None], *, otherwise: Insertion) -> tuple[int, Insertion]:
+    """The fewest minutes that serve the visit, and how: more minutes never take a place away."""
     enough, too_few = 1, 0
-    while (route := stretched(enough)) is None:
+    while (found := stretched(enough)) is None:
         enough, too_few = 2 * enough, enough
+        if enough > FAR:
+            return enough, otherwise
     while enough - too_few > 1:
         middle = (enough + too_few) // 2
-        if (shorter := stretched(middle)) is None:
+        if (sooner := stretched(middle)) is None:
             too_few = middle
         else:
-            enough, route = middle, shorter
-    return enough, route
+            enough, found = middle, sooner
+    return enough, found
 
 
-def _reason(
-    travel: TravelMatrix, vehicles: Fleet, possible: Fleet, visit: Visit, *, is_servable: bool
-) -> tuple[UnservedCode, str]:
-    if is_servable:
-        return UnservedCode.NO_VEHICLE_LEFT, "Every vehicle that could serve it is filled by the rest of the plan."
-    if not any(visit.skills <= vehicle.skills for vehicle in vehicles) and vehicles:
-        held = frozenset[str]().union(*(vehicle.skills for vehicle in vehicles))
-        missing = ", ".join(sorted(visit.skills - held)) or ", ".join(sorted(visit.skills))
-        return UnservedCode.NO_VEHICLE_WITH_SKILL, f"No vehicle has all the skills it needs: {missing}."
-    if not possible:
-        return UnservedCode.NO_VEHICLE_ALLOWED, "There is no vehicle that may serve it."
-    for waiver in WAIVERS:
-        if waiver.constraint in ALONE and _with(travel, possible, {}, visit, waiver) is not None:
-            return ALONE[waiver.constraint]
-    return UnservedCode.SHIFT_TOO_SHORT, "No vehicle can serve it, even with one rule waived."
+def _kinds(fleet: Sequence[Vehicle]) -> list[list[Vehicle]]:
+    """The vehicles by kind, as if empty, the commonest kinds first."""
+    kinds: dict[Vehicle, list[Vehicle]] = {}
+    for vehicle in fleet:
+        empty = replace(vehicle, frozen_visit_ids=())
+        kinds.setdefault(replace(empty, id=""), []).append(empty)
+    return sorted(kinds.values(), key=len, reverse=True)[:MOST_KINDS]
+
+
+def _matters(waiver: Waiver, fleet: Sequence[Vehicle]) -> bool:
+    """Whether it changes any vehicle."""
+    return any(waiver.vehicle(alike[0]) != alike[0] for alike in _kinds(fleet))
+
+
+def _without_company(given: Plan) -> Plan:
+    """The same plan where nobody must be, or must not be, with anybody."""
+    terms = Terms(given.terms.problem)
+    terms.ties = Ties(pairs=given.terms.ties.pairs)
+    return given.under(terms)

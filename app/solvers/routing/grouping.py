@@ -20,21 +20,33 @@ class Part:
 
 
 def split(problem: RoutingProblem, travel: TravelMatrix, *, most_visits: int = MOST_VISITS) -> list[Part]:
-    """Parts of at most `most_visits`, or of one vehicle. A visit goes to the nearest start with a vehicle for it."""
+    """Parts of at most `most_visits`, or of one vehicle. A visit goes to the nearest start with a vehicle for it.
+
+    Visits that are tied to one another, or to the beginning of a route, are not told apart: then all is one part.
+    """
+    if _is_tied(problem):
+        served = (visit for visit in problem.visits if any(may_serve(vehicle, visit) for vehicle in problem.vehicles))
+        return [Part(visits=visits, vehicles=problem.vehicles)] if (visits := tuple(served)) else []
     fleets: dict[int | None, list[Vehicle]] = {}
     for vehicle in problem.vehicles:
         fleets.setdefault(vehicle.start_location, []).append(vehicle)
-    visits: dict[int | None, list[Visit]] = {start: [] for start in fleets}
+    gathered: dict[int | None, list[Visit]] = {start: [] for start in fleets}
     for visit in problem.visits:
         starts = [start for start, fleet in fleets.items() if any(may_serve(vehicle, visit) for vehicle in fleet)]
         if starts:
             nearest = min(starts, key=lambda start: _seconds_from(travel, start, visit))
-            visits[nearest].append(visit)
+            gathered[nearest].append(visit)
     parts = []
     for start, fleet in fleets.items():
-        if visits[start]:
-            parts += _halve(travel, Part(visits=tuple(visits[start]), vehicles=tuple(fleet)), most_visits)
+        if gathered[start]:
+            parts += _halve(travel, Part(visits=tuple(gathered[start]), vehicles=tuple(fleet)), most_visits)
     return parts
+
+
+def _is_tied(problem: RoutingProblem) -> bool:
+    if problem.pairs or problem.together or problem.apart or any(visit.group for visit in problem.visits):
+        return True
+    return any(vehicle.frozen_visit_ids for vehicle in problem.vehicles)
 
 
 def _seconds_from(travel: TravelMatrix, start: int | None, visit: Visit) -> int:

@@ -1,22 +1,28 @@
-"""The reference engine: split, search each part with OR-Tools, place what is left, explain the rest, check."""
+"""The reference engine: split, search each part with OR-Tools, place what is left, explain the rest, check.
+
+OR-Tools' model knows loads, windows hard and soft, limits, prices and pairs; what else a problem asks (ortools_model.py
+names it) is repaired here: a route that breaks it loses stops until it does not, and insertion, which knows every
+constraint, places them again. So its plans hold every rule, but the more of them it does not know, the less it serves.
+"""
+
+from collections.abc import Sequence
 
 from app.solvers.progress import OnProgress, Progress, silent
-from app.solvers.routing import checker, diagnosis, grouping, insertion, searching
-from app.solvers.routing.problem import RoutingProblem, TravelMatrix, Visit
-from app.solvers.routing.schedule import is_drivable, timetable
-from app.solvers.routing.solution import Quality, RoutingSolution, Unserved, UnservedCode
+from app.solvers.routing import grouping, searching
+from app.solvers.routing.answering import InfeasiblePlan, answer
+from app.solvers.routing.driving import Refusal
+from app.solvers.routing.insertion import Plan
+from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
+from app.solvers.routing.rules import Item, visits_of
+from app.solvers.routing.schedule import Terms, plan
+from app.solvers.routing.solution import Quality, RoutingSolution
 from app.solvers.routing.travel import matrix_of
 from app.solvers.routing.validation import require_valid
 from app.solvers.stopping import StoppingRule
 
-# Explaining a visit costs a few insertions over the whole fleet; past this many they all say the same.
-MOST_EXPLAINED = 100
+__all__ = ["InfeasiblePlan", "keep_drivable", "solve"]
 
-Orders = dict[str, list[Visit]]
-
-
-class InfeasiblePlan(Exception):
-    """The engine answered something that the checker refuses: a fault of ours, never adopted."""
+Orders = dict[str, list[Item]]
 
 
 def solve(
@@ -28,76 +34,92 @@ def solve(
     there because every engine has one.
     """
     require_valid(problem)
-    travel = matrix_of(problem)
-    found = searching.search(grouping.split(problem, travel), travel, stop=stop, on_progress=on_progress)
-    visits = {visit.id: visit for visit in problem.visits}
-    orders = {name: [visits[id] for id in ids] for name, ids in found.orders.items()}
-    keep_drivable(problem, travel, orders)
+    terms = Terms(problem)
+    found = searching.search(grouping.split(problem, matrix_of(problem)), problem, stop=stop, on_progress=on_progress)
+    orders: Orders = {name: terms.order(ids) for name, ids in found.orders.items()}
+    keep_drivable(terms, orders)
     on_progress(Progress(fraction=0.92, message="placing what is left"))
-    left = _repair(problem, travel, orders)
-    on_progress(Progress(fraction=0.95, message=f"explaining {len(left)} unserved stops"))
+    planned = Plan(terms, orders)
+    _repair(planned)
+    left = len(problem.visits) - len(planned.vehicle_of)
+    on_progress(Progress(fraction=0.95, message=f"explaining {left} unserved stops"))
     quality = Quality(solver="ortools", seconds=found.seconds, iterations=found.iterations)
-    return _answer(problem, travel, orders, left, quality)
+    return answer(terms, planned.orders, quality)
 
 
-def keep_drivable(problem: RoutingProblem, travel: TravelMatrix, orders: Orders) -> None:
-    """Takes visits off routes that cannot be driven as they stand, those whose penalty is smallest first."""
-    for vehicle in problem.vehicles:
-        visits = orders.pop(vehicle.id, [])
-        while visits and not is_drivable(travel, vehicle, visits):
-            easiest = sorted(range(len(visits)), key=lambda at: visits[at].unserved_penalty)
-            shorter = ([*visits[:at], *visits[at + 1 :]] for at in easiest)
-            first = [*visits[: easiest[0]], *visits[easiest[0] + 1 :]]
-            visits = next((rest for rest in shorter if is_drivable(travel, vehicle, rest)), first)
-        if visits:
-            orders[vehicle.id] = visits
+def keep_drivable(terms: Terms, orders: Orders) -> None:
+    """Takes visits off routes that cannot be driven as they stand, those whose penalty is smallest first.
+
+    What a route is frozen to stays, in its place; a pair leaves together.
+    """
+    for vehicle in terms.problem.vehicles:
+        order = _thawed(terms, vehicle, orders.pop(vehicle.id, []))
+        frozen = len(vehicle.frozen_visit_ids)
+        while len(order) > frozen and isinstance(plan(terms, vehicle, order), Refusal):
+            shorter = [_without(terms, order, visit) for visit in _easiest(order[frozen:])]
+            order = next((rest for rest in shorter if _holds(terms, vehicle, rest)), shorter[0])
+        if order:
+            orders[vehicle.id] = order
+    _part(terms, orders)
 
 
-def _repair(problem: RoutingProblem, travel: TravelMatrix, orders: Orders) -> list[Visit]:
-    """Puts what a part left out wherever the whole fleet has room; answers what nobody can take."""
-    served = {visit.id for visits in orders.values() for visit in visits}
-    left = []
-    for visit in sorted((v for v in problem.visits if v.id not in served), key=lambda v: -v.unserved_penalty):
-        place = insertion.cheapest(travel, problem.vehicles, orders, visit)
-        if place is None or place.cost > visit.unserved_penalty:
-            left.append(visit)
-        else:
-            orders.setdefault(place.vehicle_id, []).insert(place.position, visit)
-    return left
+def _thawed(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> list[Item]:
+    """The order, beginning as the vehicle is frozen to."""
+    frozen = terms.order(vehicle.frozen_visit_ids)
+    return [*frozen, *(item for item in order if item not in frozen)]
 
 
-def _answer(
-    problem: RoutingProblem, travel: TravelMatrix, orders: Orders, left: list[Visit], quality: Quality
-) -> RoutingSolution:
-    vehicles = {vehicle.id: vehicle for vehicle in problem.vehicles}
-    routes = []
-    for name, visits in orders.items():
-        route = timetable(travel, vehicles[name], visits)
-        if route is None:
-            raise InfeasiblePlan(f"vehicle {name} cannot keep its {len(visits)} windows")
-        routes.append(route)
-    cost = sum(route.cost for route in routes)
-    solution = RoutingSolution(
-        routes=tuple(routes),
-        unserved=tuple(_explained(problem, travel, orders, left)),
-        cost=cost,
-        objective=cost + sum(visit.unserved_penalty for visit in left),
-        distance_metres=sum(route.distance_metres for route in routes),
-        duration_seconds=sum(route.duration_seconds for route in routes),
-        quality=quality,
-    )
-    if violations := checker.check(problem, solution):
-        raise InfeasiblePlan(f"{len(violations)} violations, the first: {violations[0]}")
-    return solution
+def _easiest(order: Sequence[Item]) -> list[Visit]:
+    return sorted(visits_of(order), key=lambda visit: visit.unserved_penalty)
 
 
-def _explained(problem: RoutingProblem, travel: TravelMatrix, orders: Orders, left: list[Visit]) -> list[Unserved]:
-    found = [diagnosis.explain(travel, problem.vehicles, orders, visit) for visit in left[:MOST_EXPLAINED]]
-    return found + [
-        Unserved(
-            visit_id=visit.id,
-            code=UnservedCode.NO_VEHICLE_LEFT,
-            detail="Every vehicle that could serve it is filled by the rest of the plan.",
-        )
-        for visit in left[MOST_EXPLAINED:]
-    ]
+def _holds(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> bool:
+    return bool(order) and not isinstance(plan(terms, vehicle, order), Refusal)
+
+
+def _without(terms: Terms, order: Sequence[Item], visit: Visit) -> list[Item]:
+    pair = terms.ties.pairs.get(visit.id)
+    gone = {visit.id} if pair is None else {pair.pickup_visit_id, pair.delivery_visit_id}
+    return [item for item in order if not isinstance(item, Visit) or item.id not in gone]
+
+
+def _part(terms: Terms, orders: Orders) -> None:
+    """Takes off whoever is on another vehicle than its company, or shares one with what excludes it."""
+    vehicle_of = {visit.id: id for id, order in orders.items() for visit in visits_of(order)}
+    frozen = {id for vehicle in terms.problem.vehicles for id in vehicle.frozen_visit_ids}
+    groups: set[str] = set()
+    for visit in terms.problem.visits:
+        own = vehicle_of.get(visit.id)
+        if own is None:
+            continue
+        company = {vehicle_of.get(id, own) for id in terms.ties.together.get(visit.id, ())}
+        is_doubled = visit.group is not None and visit.group in groups
+        if (company - {own} or is_doubled) and visit.id not in frozen:
+            orders[own] = _without(terms, orders[own], visit)
+            del vehicle_of[visit.id]
+            if not orders[own]:
+                del orders[own]
+        elif visit.group is not None:
+            groups.add(visit.group)
+
+
+def _repair(planned: Plan) -> None:
+    """Puts what a part left out wherever the whole fleet has room and that costs less than leaving it out."""
+    terms = planned.terms
+    left = (visit for visit in terms.problem.visits if visit.id not in planned.vehicle_of)
+    for visit in sorted(left, key=lambda visit: -visit.unserved_penalty):
+        first, mate = planned.unit(visit)
+        if first is not visit or _is_redundant(planned, visit):
+            continue
+        gain = visit.unserved_penalty + (mate.unserved_penalty if mate is not None else 0.0)
+        place = planned.cheapest(visit, terms.problem.vehicles)
+        if place is not None and place.cost <= gain:
+            planned.place(place)
+
+
+def _is_redundant(planned: Plan, visit: Visit) -> bool:
+    """Whether another visit of its group is served."""
+    if visit.group is None:
+        return False
+    served = planned.vehicle_of
+    return any(other.group == visit.group and other.id in served for other in planned.terms.problem.visits)

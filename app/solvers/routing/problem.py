@@ -163,8 +163,8 @@ class Visit:
     the trip, or to the visit it is paired with. What is delivered leaves before what is collected comes on board.
 
     No windows: any time of the shift. `late_cost_per_second` None: windows are hard; else service may start after the
-    last one, at this price. `setup_seconds` come before the service where the place before is another (parking once
-    per place). `service_seconds_by_type` overrides `service_seconds` for a vehicle's type.
+    last one, at this price. `setup_seconds` lengthen the service, at its beginning, where the place before is another
+    (parking once per place). `service_seconds_by_type` overrides `service_seconds` for a vehicle's type.
 
     `skills`: all must be the vehicle's. `allowed_vehicle_ids` None: any vehicle. `pinned_vehicle_id`: this one or none.
     `allowed_days` None: any. `territory`: only vehicles of it, or others at `outside_territory_cost`. `vehicle_costs`:

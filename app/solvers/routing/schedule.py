@@ -1,135 +1,273 @@
-"""One vehicle's timetable for a given order of visits: the single place that says when it arrives and what it costs."""
+"""One vehicle's timetable for a given order: the single place that says when it arrives and what it costs.
 
-from collections.abc import Sequence
+The order is visits, with a Reload where a trip ends and the next begins. The vehicle leaves when that costs least;
+from then on everything happens as early as it can (driving.py), but a pickup waits where its goods would otherwise ride
+too long. The rules that need no clock are rules.py's; `plan` asks both.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from app.solvers.routing.problem import Integers, TravelMatrix, Vehicle, Visit, may_serve
-from app.solvers.routing.solution import PlannedStop, Route
+from app.solvers.routing.driving import UNBOUNDED, Drive, Refusal, Step, drive
+from app.solvers.routing.problem import Reload, RoutingProblem, Vehicle, Visit, price_of, service_of
+from app.solvers.routing.rules import Item, Ties, loads_of, refusal, ties_of, trips_of, visits_of
+from app.solvers.routing.solution import Constraint, PlannedReload, PlannedStop, Route
+from app.solvers.routing.travel import Travel, seconds_to_next_band, travel_of
 
-UNBOUNDED = 10**12
+# A timetable tries at most so many departures between which steps change windows or rests.
+MOST_DEPARTURES = 400
+MOST_HOLDS = 100
+
+
+class Terms:
+    """What every route of a problem is timed by: travel and traffic of each profile, and the ties between visits."""
+
+    def __init__(self, problem: RoutingProblem) -> None:
+        self.problem = problem
+        self.ties: Ties = ties_of(problem)
+        self._travel: dict[str, Travel] = {}
+
+    def travel(self, profile: str) -> Travel:
+        """Distances and times of the profile, without traffic."""
+        if profile not in self._travel:
+            self._travel[profile] = travel_of(self.problem, profile)
+        return self._travel[profile]
+
+    @cached_property
+    def visits(self) -> dict[str, Visit]:
+        """By id."""
+        return {visit.id: visit for visit in self.problem.visits}
+
+    @cached_property
+    def vehicles(self) -> dict[str, Vehicle]:
+        """By id."""
+        return {vehicle.id: vehicle for vehicle in self.problem.vehicles}
+
+    def order(self, ids: Sequence[str | Reload]) -> list[Item]:
+        """An order of ids as an order of visits."""
+        return [item if isinstance(item, Reload) else self.visits[item] for item in ids]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drive:
-    """When the vehicle leaves, reaches each visit, begins each service, and ends: in seconds."""
+class Ride:
+    """The places of a pair in the order, and how long its goods may ride."""
 
-    start: int
-    arrivals: list[int]
-    begins: list[int]
-    end: int
+    pickup: int
+    delivery: int
+    max_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """An order made ready to be driven: one step for each item, and the end."""
+
+    vehicle: Vehicle
+    order: Sequence[Item]
+    steps: Sequence[Step]
+    not_before: Sequence[int]
+    rides: Sequence[Ride]
+    earliest: int
+    metres: int
+    price: float
 
 
 def cost_of(vehicle: Vehicle, *, metres: int, seconds: int) -> float:
-    """Fixed cost, plus metres, plus seconds from departure to end, in minor units."""
-    return vehicle.fixed_cost + vehicle.cost_per_metre * metres + vehicle.cost_per_second * seconds
+    """Fixed cost, plus metres, plus seconds from departure to end, plus overtime, in minor units."""
+    cost = vehicle.fixed_cost + vehicle.cost_per_metre * metres + vehicle.cost_per_second * seconds
+    if vehicle.regular_seconds is not None:
+        cost += vehicle.overtime_cost_per_second * max(0, seconds - vehicle.regular_seconds)
+    return cost
 
 
-def service_start(visit: Visit, arrival: int) -> int | None:
-    """When service starts on arrival: at once, or when the next window opens. None: every window has closed."""
-    if not visit.windows:
-        return arrival
-    opening = [max(arrival, window.start_seconds) for window in visit.windows if arrival <= window.end_seconds]
-    return min(opening, default=None)
+def plan(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> Route | Refusal:
+    """The timetable of an order that breaks no rule of its route; else the first rule broken, and where."""
+    return refusal(terms.ties, vehicle, order) or timed(terms, vehicle, order)
 
 
-def timetable(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit]) -> Route | None:
-    """The shortest drive in this order, and of those the first to end; None where a window or the shift is missed.
+def timetable(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> Route | None:
+    """The cheapest timetable, None where there is none; looks at nothing that is not a matter of time or distance."""
+    route = timed(terms, vehicle, order)
+    return None if isinstance(route, Refusal) else route
 
-    Leaving later absorbs waiting until none is left, or until a visit misses a window and falls into its next one.
-    Each such leap moves a visit to a later window, so there are at most as many departures to try as windows.
+
+def is_drivable(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> bool:
+    """Whether the vehicle can serve this order with every rule held."""
+    return isinstance(plan(terms, vehicle, order), Route)
+
+
+def timed(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> Route | Refusal:
+    """The cheapest timetable, of those the shortest, of those the first to end; or what is in the way.
+
+    Tried are the first departure, and each after which a step changes its window or a rest its place; between them
+    costs are linear but for the kinks that the drive names. So the cheapest departure is found for this way of driving,
+    save under traffic, where costs bend between the departures tried.
     """
-    legs = _legs(travel.durations_seconds, vehicle, visits)
-    start = max([vehicle.shift.start_seconds, *(visit.release_seconds or 0 for visit in visits)])
-    best: Drive | None = None
-    while (drive := _drive(legs, visits, start=start)) is not None and drive.end <= vehicle.shift.end_seconds:
-        waited, room = _slack(drive, visits)
-        if later := min(waited, room):
-            drive = _drive(legs, visits, start=start + later) or drive
-        if best is None or drive.end - drive.start < best.end - best.start:
-            best = drive
-        if waited == 0 or room == UNBOUNDED:
-            break
-        start += room + 1
-    return None if best is None else _route(travel, vehicle, visits, best)
+    run = run_of(terms, vehicle, order)
+    if vehicle.max_distance_metres is not None and run.metres > vehicle.max_distance_metres:
+        return Refusal(constraint=Constraint.MAX_DISTANCE)
+    best: tuple[tuple[float, int, int], Drive] | None = None
+    first: Refusal | None = None
+    for found in _departures(terms, run):
+        if isinstance(found, Refusal):
+            first = first or found
+            continue
+        seconds = found.end - found.start
+        if vehicle.max_duration_seconds is not None and seconds > vehicle.max_duration_seconds:
+            first = first or Refusal(constraint=Constraint.MAX_DURATION)
+            continue
+        key = cost_of(vehicle, metres=run.metres, seconds=seconds) + found.late_cost, seconds, found.end
+        if best is None or key < best[0]:
+            best = key, found
+    if best is not None:
+        return _route(terms, run, best[1])
+    return first or Refusal(constraint=Constraint.SHIFT)
 
 
-def _drive(legs: Sequence[int], visits: Sequence[Visit], *, start: int) -> Drive | None:
-    """Each visit as soon as possible after this departure; None where its last window has closed by then."""
-    clock, arrivals, begins = start, [], []
-    for leg, visit in zip(legs, visits, strict=False):
-        begin = service_start(visit, clock + leg)
-        if begin is None:
-            return None
-        arrivals.append(clock + leg)
-        begins.append(begin)
-        clock = begin + visit.service_seconds
-    return Drive(start=start, arrivals=arrivals, begins=begins, end=clock + legs[-1])
+def run_of(terms: Terms, vehicle: Vehicle, order: Sequence[Item]) -> Run:
+    """Legs, work and limits of an order of at least one visit."""
+    places = [item.location for item in order]
+    start = places[0] if vehicle.start_location is None else vehicle.start_location
+    end = places[-1] if vehicle.end_location is None else vehicle.end_location
+    metres, seconds = terms.travel(vehicle.profile).legs([start, *places], [*places, end])
+    previous = [vehicle.start_location, *places]
+    steps = [
+        _step(vehicle, item, leg=leg, is_parked=place == item.location)
+        for item, leg, place in zip(order, seconds, previous, strict=False)
+    ]
+    releases = [max((visit.release_seconds or 0 for visit in trip), default=0) for trip in trips_of(order)]
+    following = iter(releases[1:])
+    return Run(
+        vehicle=vehicle,
+        order=order,
+        steps=[*steps, Step(leg_seconds=seconds[-1])],
+        not_before=[next(following) if isinstance(item, Reload) else -UNBOUNDED for item in order],
+        rides=_rides(terms.ties, order) if terms.ties.pairs else (),
+        earliest=max(vehicle.shift.start_seconds, releases[0]),
+        metres=sum(metres),
+        price=sum(price_of(vehicle, visit) for visit in visits_of(order)),
+    )
 
 
-def _slack(drive: Drive, visits: Sequence[Visit]) -> tuple[int, int]:
-    """All seconds waited on the way, and how much later the vehicle may leave with every visit in the same window."""
-    waited, room = 0, UNBOUNDED
-    for visit, arrival, begin in zip(visits, drive.arrivals, drive.begins, strict=True):
-        waited += begin - arrival
-        if visit.windows:
-            room = min(room, waited + _closing(visit, begin) - begin)
-    return waited, room
+def _step(vehicle: Vehicle, item: Item, *, leg: int, is_parked: bool) -> Step:
+    if isinstance(item, Reload):
+        return Step(leg_seconds=leg, work_seconds=vehicle.reload_seconds)
+    return Step(
+        leg_seconds=leg,
+        work_seconds=service_of(vehicle, item) + (0 if is_parked else item.setup_seconds),
+        windows=item.windows,
+        late_cost_per_second=item.late_cost_per_second,
+    )
 
 
-def _closing(visit: Visit, moment: int) -> int:
-    """When the window that holds the moment closes, the longest one where several do."""
-    return max(w.end_seconds for w in visit.windows if w.start_seconds <= moment <= w.end_seconds)
+def _rides(ties: Ties, order: Sequence[Item]) -> list[Ride]:
+    at = {item.id: position for position, item in enumerate(order) if isinstance(item, Visit)}
+    found = []
+    for id, position in at.items():
+        pair = ties.pairs.get(id)
+        if pair is None or pair.max_ride_seconds is None or pair.pickup_visit_id != id:
+            continue
+        if pair.delivery_visit_id in at:
+            found.append(Ride(pickup=position, delivery=at[pair.delivery_visit_id], max_seconds=pair.max_ride_seconds))
+    return found
 
 
-def _legs(matrix: Integers, vehicle: Vehicle, visits: Sequence[Visit]) -> list[int]:
-    """One leg to each visit and one to the end, which is nothing where the route ends at its last visit."""
-    places = [visit.location for visit in visits]
-    places.insert(0, places[0] if vehicle.start_location is None else vehicle.start_location)
-    legs: list[int] = matrix[places[:-1], places[1:]].tolist()
-    return [*legs, 0 if vehicle.end_location is None else int(matrix[places[-1], vehicle.end_location])]
+def _departures(terms: Terms, run: Run) -> Iterator[Drive | Refusal]:
+    """Drives from the first departure on, and from after each break that a later start makes needless."""
+    closings = (max(window.end_seconds for window in one.windows) for one in run.vehicle.breaks)
+    for start in [run.earliest, *sorted({closing for closing in closings if closing > run.earliest})]:
+        yield from _later_and_later(terms, run, start)
 
 
-def _route(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit], drive: Drive) -> Route:
-    load = tuple(sum(visit.demand[d] for visit in visits) for d in range(len(vehicle.capacities)))
-    left, stops = load, []
-    for visit, arrival, begin in zip(visits, drive.arrivals, drive.begins, strict=True):
-        left = tuple(have - less for have, less in zip(left, visit.demand, strict=True))
-        stops.append(
-            PlannedStop(
-                visit_id=visit.id,
-                arrival_seconds=arrival,
-                service_start_seconds=begin,
-                departure_seconds=begin + visit.service_seconds,
-                load_after=left,
+def _later_and_later(terms: Terms, run: Run, start: int) -> Iterator[Drive | Refusal]:
+    """Leaving later absorbs waiting until none is left, or until something changes; then again from there."""
+    traffic = terms.problem.traffic.get(run.vehicle.profile)
+    is_soft = any(step.late_cost_per_second is not None for step in run.steps)
+    for _ in range(MOST_DEPARTURES):
+        found = _driven(terms, run, start)
+        yield found
+        if isinstance(found, Refusal) or start > run.vehicle.shift.end_seconds:
+            return
+        most = min(found.waited, found.room)
+        for later in _kinks(run.vehicle, found) if is_soft else [most] if most else []:
+            yield _driven(terms, run, start + later)
+        if traffic is not None:
+            start += most or min(found.room + 1, seconds_to_next_band(traffic, start))
+        elif (not found.waited and not found.breaks) or found.room >= UNBOUNDED // 2:
+            return
+        else:
+            start += found.room + 1
+
+
+def _kinks(vehicle: Vehicle, found: Drive) -> list[int]:
+    """How much later the cost may have its least, while every window and rest stays the same."""
+    most, seconds = min(found.waited, found.room), found.end - found.start
+    limits = (vehicle.max_duration_seconds, vehicle.regular_seconds)
+    inside = {*found.kinks, *(seconds - limit for limit in limits if limit is not None), most}
+    return sorted(later for later in inside if 0 < later <= most)
+
+
+def _driven(terms: Terms, run: Run, start: int) -> Drive | Refusal:
+    """One drive; pickups are put off, each by as little as it takes, until no goods ride too long."""
+    traffic = terms.problem.traffic.get(run.vehicle.profile)
+    not_before = list(run.not_before)
+    for _ in range(MOST_HOLDS):
+        found = drive(run.vehicle, run.steps, start=start, not_before=not_before, traffic=traffic)
+        if isinstance(found, Refusal):
+            return found
+        late = None
+        for ride in run.rides:
+            excess = found.begins[ride.delivery] - found.departures[ride.pickup] - ride.max_seconds
+            if excess > 0:
+                late = ride
+                not_before[ride.pickup] = found.begins[ride.pickup] + excess
+        if late is None:
+            return found
+    return Refusal(constraint=Constraint.RIDE_TIME, position=late.delivery if late else None)
+
+
+def _route(terms: Terms, run: Run, found: Drive) -> Route:
+    vehicle = run.vehicle
+    stops: list[PlannedStop] = []
+    reloads: list[PlannedReload] = []
+    trips = iter(trips_of(run.order))
+    first, *loads = loads_of(terms.ties, len(vehicle.capacities), next(trips))
+    for position, item in enumerate(run.order):
+        arrival, begin, departure = found.arrivals[position], found.begins[position], found.departures[position]
+        if isinstance(item, Reload):
+            load, *loads = loads_of(terms.ties, len(vehicle.capacities), next(trips))
+            reloads.append(
+                PlannedReload(
+                    after_stops=len(stops),
+                    location=item.location,
+                    arrival_seconds=arrival,
+                    start_seconds=begin,
+                    departure_seconds=departure,
+                    load=load,
+                )
             )
-        )
-    metres, seconds = sum(_legs(travel.distances_metres, vehicle, visits)), drive.end - drive.start
+        else:
+            stops.append(
+                PlannedStop(
+                    visit_id=item.id,
+                    arrival_seconds=arrival,
+                    service_start_seconds=begin,
+                    departure_seconds=departure,
+                    load_after=loads.pop(0),
+                )
+            )
+    seconds = found.end - found.start
     return Route(
         vehicle_id=vehicle.id,
         stops=tuple(stops),
-        start_seconds=drive.start,
-        end_seconds=drive.end,
-        load=load,
-        distance_metres=metres,
+        start_seconds=found.start,
+        end_seconds=found.end,
+        load=first,
+        distance_metres=run.metres,
         duration_seconds=seconds,
-        cost=cost_of(vehicle, metres=metres, seconds=seconds),
+        cost=cost_of(vehicle, metres=run.metres, seconds=seconds) + found.late_cost + run.price,
+        reloads=tuple(reloads),
+        breaks=tuple(found.breaks),
+        late_cost=found.late_cost,
+        price=run.price,
     )
-
-
-def fits(vehicle: Vehicle, route: Route) -> bool:
-    """Whether load and the vehicle's limits hold."""
-    limits = (
-        (vehicle.max_duration_seconds, route.duration_seconds),
-        (vehicle.max_distance_metres, route.distance_metres),
-        (vehicle.max_stops, len(route.stops)),
-    )
-    within = all(limit is None or have <= limit for limit, have in limits)
-    return within and all(have <= most for have, most in zip(route.load, vehicle.capacities, strict=True))
-
-
-def is_drivable(travel: TravelMatrix, vehicle: Vehicle, visits: Sequence[Visit]) -> bool:
-    """Whether the vehicle can serve these visits in this order, with every window and limit held."""
-    if not all(may_serve(vehicle, visit) for visit in visits):
-        return False
-    route = timetable(travel, vehicle, visits)
-    return route is not None and fits(vehicle, route)

@@ -11,38 +11,36 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
-import numpy as np
-
 from app.solvers.lifeline import end_with_parent
 from app.solvers.progress import OnProgress, Progress
 from app.solvers.routing import ortools_model
 from app.solvers.routing.grouping import Part
 from app.solvers.routing.ortools_model import Found
-from app.solvers.routing.problem import TravelMatrix
+from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.travel import travel_of
 from app.solvers.stopping import StoppingRule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One part with a travel matrix of its own places, and how long to search it."""
+    """One part as a problem of its own, with matrices of its own places, and how long to search it."""
 
-    part: Part
-    travel: TravelMatrix
+    problem: RoutingProblem
     seconds: float | None
     iterations: int | None
 
 
-def search(parts: Sequence[Part], travel: TravelMatrix, *, stop: StoppingRule, on_progress: OnProgress) -> Found:
+def search(parts: Sequence[Part], problem: RoutingProblem, *, stop: StoppingRule, on_progress: OnProgress) -> Found:
     """What was found for all parts together."""
     lanes = lanes_of(parts, threads=stop.threads)
-    tasks = [[_task(part, lane, travel, stop) for part in lane] for lane in lanes]
+    tasks = [[_task(part, lane, problem, stop) for part in lane] for lane in lanes]
     total = sum(len(part.visits) for part in parts) or 1
     found = Found(orders={}, seconds=0.0, iterations=0)
 
     def note(task: Task, part_found: Found) -> None:
         nonlocal found
         found = found + part_found
-        done.append(len(task.part.visits))
+        done.append(len(task.problem.visits))
         message = f"part {len(done)} of {len(parts)} searched: {sum(done)} of {total} stops"
         on_progress(Progress(fraction=0.9 * sum(done) / total, message=message))
 
@@ -71,7 +69,7 @@ def lanes_of(parts: Sequence[Part], *, threads: int) -> list[list[Part]]:
 
 def run(task: Task) -> Found:
     """One search, in whichever process this is."""
-    return ortools_model.search(task.part, task.travel, seconds=task.seconds, iterations=task.iterations)
+    return ortools_model.search(task.problem, seconds=task.seconds, iterations=task.iterations)
 
 
 def _size(lane: Sequence[Part]) -> int:
@@ -84,26 +82,29 @@ def _process() -> ProcessPoolExecutor:
     )
 
 
-def _task(part: Part, lane: Sequence[Part], travel: TravelMatrix, stop: StoppingRule) -> Task:
+def _task(part: Part, lane: Sequence[Part], problem: RoutingProblem, stop: StoppingRule) -> Task:
     """The part's share of its lane's time goes by visits; its places are numbered anew."""
     places = {visit.location for visit in part.visits}
     ends = {place for vehicle in part.vehicles for place in (vehicle.start_location, vehicle.end_location)}
     kept = sorted(places | {place for place in ends if place is not None})
     number: dict[int | None, int] = {place: at for at, place in enumerate(kept)}
-    block = np.ix_(kept, kept)
     vehicles = (
         replace(
-            vehicle,
-            start_location=number.get(vehicle.start_location),
-            end_location=number.get(vehicle.end_location),
+            vehicle, start_location=number.get(vehicle.start_location), end_location=number.get(vehicle.end_location)
         )
         for vehicle in part.vehicles
     )
     visits = (replace(visit, location=number[visit.location]) for visit in part.visits)
+    profiles = {vehicle.profile for vehicle in part.vehicles}
     return Task(
-        part=Part(visits=tuple(visits), vehicles=tuple(vehicles)),
-        travel=TravelMatrix(
-            distances_metres=travel.distances_metres[block], durations_seconds=travel.durations_seconds[block]
+        problem=replace(
+            problem,
+            vehicles=tuple(vehicles),
+            visits=tuple(visits),
+            locations=(),
+            matrix=None,
+            roads={},
+            matrices={profile: travel_of(problem, profile).block(kept) for profile in sorted(profiles)},
         ),
         seconds=None if stop.seconds is None else stop.seconds * len(part.visits) / _size(lane),
         iterations=stop.iterations,

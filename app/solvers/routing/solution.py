@@ -1,6 +1,7 @@
 """A routing solution as plain data: routes with times, loads and costs, and who is left unserved, and why."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.solvers.routing.problem import Reload
@@ -17,6 +18,36 @@ class UnservedCode(StrEnum):
     DISTANCE_TOO_FAR = "DISTANCE_TOO_FAR"  # beyond every vehicle's distance limit
     NO_VEHICLE_LEFT = "NO_VEHICLE_LEFT"  # an empty vehicle could, but all are filled by the rest of the plan
     NOT_WORTH_SERVING = "NOT_WORTH_SERVING"  # it fits, but costs more than its penalty
+    ALTERNATIVE_SERVED = "ALTERNATIVE_SERVED"  # another visit of its group is
+
+
+class Constraint(StrEnum):
+    """A rule of the problem: what refuses a visit on a vehicle, and what the checker finds broken."""
+
+    SKILL = "SKILL"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    DAY = "DAY"
+    TERRITORY = "TERRITORY"
+    CAPACITY = "CAPACITY"
+    MAX_STOPS = "MAX_STOPS"
+    MAX_TRIPS = "MAX_TRIPS"
+    RELOAD = "RELOAD"
+    PAIR = "PAIR"
+    LIFO = "LIFO"
+    BACKHAUL = "BACKHAUL"
+    FROZEN = "FROZEN"
+    TOGETHER = "TOGETHER"
+    APART = "APART"
+    GROUP = "GROUP"
+    MAX_DISTANCE = "MAX_DISTANCE"
+    WINDOW = "WINDOW"
+    OTHER_WINDOWS = "OTHER_WINDOWS"  # those of the stops behind it
+    RELEASE = "RELEASE"
+    SHIFT = "SHIFT"
+    MAX_DURATION = "MAX_DURATION"
+    BREAK = "BREAK"
+    DRIVING_RULE = "DRIVING_RULE"
+    RIDE_TIME = "RIDE_TIME"
 
 
 class RelaxedConstraint(StrEnum):
@@ -29,6 +60,12 @@ class RelaxedConstraint(StrEnum):
     SHIFT = "SHIFT"
     DISTANCE = "DISTANCE"
     FLEET = "FLEET"
+    STOPS = "STOPS"
+    TERRITORY = "TERRITORY"
+    DAY = "DAY"
+    RESTS = "RESTS"
+    LOADING = "LOADING"
+    COMPANY = "COMPANY"
     PENALTY = "PENALTY"
 
 
@@ -43,12 +80,20 @@ class Relaxation:
 
 @dataclass(frozen=True, kw_only=True)
 class Unserved:
-    """A visit on no route. `relaxation` None: no single change that was tried would serve it."""
+    """A visit on no route. `relaxation` None: no single change that was tried would serve it.
+
+    `refused_by`: the first rule that keeps it off `vehicle_id`, the vehicle that would serve it for least if no rule
+    held. `ruled_out`: rule -> share of all vehicles, 0 to 1, that it keeps away (each vehicle counts once, for the rule
+    that refuses the visit at the place where it gets farthest).
+    """
 
     visit_id: str
     code: UnservedCode
     detail: str
     relaxation: Relaxation | None = None
+    refused_by: Constraint | None = None
+    vehicle_id: str | None = None
+    ruled_out: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

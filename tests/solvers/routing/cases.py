@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from app.solvers.routing.problem import RoutingProblem, TimeWindow, TravelMatrix, Vehicle, Visit
+from app.solvers.routing.schedule import Terms
 
 MINUTE, KILOMETRE = 60, 1_000
 PLACES = 21
@@ -29,9 +30,14 @@ def visit(id: str, at: int, **given: Any) -> Visit:
     return Visit(id=id, location=at, **given)
 
 
-def problem(*given: Vehicle | Visit) -> RoutingProblem:
+def problem(*given: Vehicle | Visit, **more: Any) -> RoutingProblem:
     return RoutingProblem(
         vehicles=tuple(one for one in given if isinstance(one, Vehicle)),
         visits=tuple(one for one in given if isinstance(one, Visit)),
         matrix=road(),
+        **more,
     )
+
+
+def terms(*given: Vehicle | Visit, **more: Any) -> Terms:
+    return Terms(problem(*given, **more))

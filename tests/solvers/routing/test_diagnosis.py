@@ -1,16 +1,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from app.solvers.routing.diagnosis import explain
+from app.solvers.routing.diagnosis import explain_all
+from app.solvers.routing.insertion import Plan
 from app.solvers.routing.problem import Vehicle, Visit
 from app.solvers.routing.solution import RelaxedConstraint, Unserved, UnservedCode
-from tests.solvers.routing.cases import MINUTE, road, van, visit, window
+from tests.solvers.routing.cases import MINUTE, terms, van, visit, window
 
 COLD = frozenset({"cold"})
 
 
 def explained(left: Visit, *vehicles: Vehicle, orders: Mapping[str, Sequence[Visit]] | None = None) -> Unserved:
-    return explain(road(), vehicles, orders or {}, left)
+    visits = [visit for order in (orders or {}).values() for visit in order]
+    (unserved,) = explain_all(Plan(terms(*vehicles, *visits, left), orders or {}), [left])
+    return unserved
 
 
 def relaxation(unserved: Unserved) -> tuple[RelaxedConstraint, str, float] | None:

@@ -8,12 +8,13 @@ from app.solvers.progress import Progress
 from app.solvers.routing import searching
 from app.solvers.routing.checker import check
 from app.solvers.routing.grouping import Part
-from app.solvers.routing.ortools_engine import keep_drivable, solve
+from app.solvers.routing.ortools_engine import Orders, keep_drivable, solve
 from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
+from app.solvers.routing.rules import visits_of
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
-from tests.solvers.routing.cases import MINUTE, problem, road, van, visit, window
+from tests.solvers.routing.cases import MINUTE, problem, terms, van, visit, window
 
 STOP = StoppingRule(iterations=20)
 
@@ -129,9 +130,9 @@ def test_a_problem_that_contradicts_itself_is_refused() -> None:
 
 def test_what_cannot_be_driven_leaves_the_route_least_important_first() -> None:
     early = [visit(id, 5, windows=(window(0, 5),), service_seconds=60, unserved_penalty=cost) for id, cost in DEAR]
-    orders = {"van": [visit("any", 1, unserved_penalty=5.0), *early]}
-    keep_drivable(problem(van(), *orders["van"]), road(), orders)
-    assert [one.id for one in orders["van"]] == ["any", "dear"]
+    orders: Orders = {"van": [visit("any", 1, unserved_penalty=5.0), *early]}
+    keep_drivable(terms(van(), visit("any", 1), *early), orders)
+    assert [one.id for one in visits_of(orders["van"])] == ["any", "dear"]
 
 
 DEAR = (("dear", 9.0), ("cheap", 1.0), ("fair", 3.0))
