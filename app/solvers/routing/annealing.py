@@ -1,0 +1,180 @@
+"""Rounds of cutting a plan into parts, improving the parts side by side, and joining them, from hot to cold.
+
+The temperature falls over the whole budget, not within a round, so a long budget cools slowly and a short one fast.
+What a round hands on is what the kernel ends with; the best plan seen is kept apart.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from app.solvers.budget import Budget
+from app.solvers.routing.decomposition import Part, Whole, cut, data_of, first_parts, join
+from app.solvers.routing.kernel import Improved, Plan, improve
+from app.solvers.routing.points import legs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """`heat`: the first temperature in mean legs of the plan; `cooling`: the last one as a share of the first."""
+
+    rounds: int
+    part_size: int
+    heat: float
+    cooling: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The best plan so far, its cost with the penalties of the absent, and the iterations that it took."""
+
+    plan: Plan
+    cost: float
+    iterations: int
+
+
+OnRound = Callable[[float, Found], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One part's share of a round: temperatures, and from where to where of the whole budget it may work."""
+
+    part: Part
+    seed: int
+    temperatures: tuple[float, float]
+    span: tuple[float, float]
+    iterations: int | None
+
+
+def anneal(whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, on_round: OnRound) -> Found:
+    """Improves the plan until the budget ends; an empty one is filled first."""
+    stop = budget.stop
+    dice = np.random.SeedSequence(seed)
+    current, best, iterations = plan, None, 0
+    borders = np.linspace(min(budget.share(), 0.99), 1.0, schedule.rounds + 1)
+    with ThreadPoolExecutor(stop.threads) as pool:
+        for number, (begin, end) in enumerate(pairwise(borders.tolist())):
+            if budget.is_over() and best is not None:
+                break
+            turn = dice.spawn(1)[0]
+            parts = _parts_of(whole, current, schedule, int(turn.generate_state(1)[0]))
+            leg = mean_leg(whole, current) if len(current.kinds) else first_leg(whole)
+            slices = _slices(whole, parts, turn, span=(begin, end), leg=leg, schedule=schedule, budget=budget)
+            improved = _side_by_side(pool, whole, slices, budget)
+            iterations += sum(one.iterations for one in improved)
+            found = Found(
+                plan=join(parts, [one.plan for one in improved]),
+                cost=sum(one.cost for one in improved),
+                iterations=iterations,
+            )
+            current = found.plan
+            if best is None or found.cost < best.cost:
+                best = found
+            on_round((number + 1) / schedule.rounds, best)
+    if best is None:
+        raise AssertionError("A schedule has at least one round.")
+    return Found(plan=best.plan, cost=best.cost, iterations=iterations)
+
+
+def _parts_of(whole: Whole, plan: Plan, schedule: Schedule, seed: int) -> list[Part]:
+    if not len(plan.kinds):
+        return first_parts(whole, size=schedule.part_size, seed=seed)
+    return cut(whole, plan, size=schedule.part_size, seed=seed)
+
+
+def _slices(
+    whole: Whole,
+    parts: Sequence[Part],
+    turn: np.random.SeedSequence,
+    *,
+    span: tuple[float, float],
+    leg: float,
+    schedule: Schedule,
+    budget: Budget,
+) -> list[Slice]:
+    """Each lane's parts share its time by visits; which lane a part is on changes only when it works."""
+    lanes: list[list[int]] = [[] for _ in range(min(budget.stop.threads, len(parts)))]
+    for at in sorted(range(len(parts)), key=lambda at: -len(parts[at].visits)):
+        min(lanes, key=lambda lane: sum(len(parts[i].visits) for i in lane)).append(at)
+    begin, end = span
+    temperatures = tuple(schedule.heat * leg * schedule.cooling**share for share in span)
+    slices: dict[int, Slice] = {}
+    for lane in lanes:
+        total = sum(len(parts[at].visits) for at in lane)
+        passed = 0
+        for at in lane:
+            size = len(parts[at].visits)
+            slices[at] = Slice(
+                part=parts[at],
+                seed=int(turn.generate_state(at + 2)[-1]),
+                temperatures=(temperatures[0], temperatures[1]),
+                span=(begin + (end - begin) * passed / total, begin + (end - begin) * (passed + size) / total),
+                iterations=_iterations(budget, size / whole.data.visit_count, schedule),
+            )
+            passed += size
+    return [slices[at] for at in range(len(parts))]
+
+
+def _iterations(budget: Budget, share: float, schedule: Schedule) -> int | None:
+    total = budget.stop.iterations
+    return None if total is None else max(1, round(total * share / schedule.rounds))
+
+
+def _side_by_side(pool: ThreadPoolExecutor, whole: Whole, slices: Sequence[Slice], budget: Budget) -> list[Improved]:
+    """In the order of the slices; those that may start first are begun first."""
+    waiting = sorted(range(len(slices)), key=lambda at: slices[at].span[0])
+    running = {at: pool.submit(_work, whole, slices[at], budget) for at in waiting}
+    return [running[at].result() for at in range(len(slices))]
+
+
+def _work(whole: Whole, slice: Slice, budget: Budget) -> Improved:
+    """One part. What was late to begin has the rest of its span, which may be nothing: then it is left as it is."""
+    begin, end = max(slice.span[0], budget.share()), slice.span[1]
+    start_temperature, end_temperature = slice.temperatures
+
+    def how_far() -> float:
+        share = budget.share()
+        return 1.0 if share >= end else max(0.0, (share - begin) / (end - begin))
+
+    return improve(
+        data_of(whole, slice.part),
+        slice.part.plan,
+        seed=slice.seed,
+        start_temperature=start_temperature,
+        end_temperature=end_temperature,
+        iterations=slice.iterations,
+        how_far=how_far,
+    )
+
+
+def mean_leg(whole: Whole, plan: Plan) -> float:
+    """What a leg of the plan costs on average, in metres and seconds driven."""
+    starts, ends = whole.leg_places(plan)
+    kinds = whole.data.kinds
+    lengths = np.diff(plan.starts) + 1
+    leg_kinds = np.repeat(plan.kinds, lengths)
+    profiles = np.zeros(len(leg_kinds), int) if kinds.profiles is None else np.asarray(kinds.profiles)[leg_kinds]
+    total = 0.0
+    for profile, travel in enumerate(whole.travel):
+        here = (profiles == profile) & (starts >= 0) & (ends >= 0)
+        metres, seconds = legs(travel, starts[here], ends[here])
+        per_metre = np.asarray(kinds.costs_per_metre)[leg_kinds[here]]
+        per_second = np.asarray(kinds.costs_per_second)[leg_kinds[here]]
+        total += float((per_metre * metres + per_second * seconds).sum())
+    return max(total / max(len(plan.visits), 1), 1e-6)
+
+
+def first_leg(whole: Whole) -> float:
+    """A guess at a leg before there is a plan: between visits next to each other in a walk through the points."""
+    count = min(whole.data.visit_count, 1_000)
+    if count < 2:
+        return 1.0
+    places = whole.places[np.lexsort(np.round(whole.points, -1).T)][:count]
+    metres, seconds = legs(whole.travel[0], places[:-1], places[1:])
+    kinds = whole.data.kinds
+    per_metre, per_second = np.mean(np.asarray(kinds.costs_per_metre)), np.mean(np.asarray(kinds.costs_per_second))
+    return max(float(np.mean(per_metre * metres + per_second * seconds)), 1e-6)
