@@ -34,12 +34,14 @@ async def drain(database: Database, handlers: Mapping[str, Reader], passed_over:
 
 
 async def _step(database: Database, name: str, handle: Reader, passed_over: PassedOver) -> int:
+    async def read(session: AsyncSession) -> int:
+        events = await readers.read_next(session, reader=name, limit=BATCH)
+        if events:
+            await handle(session, events, clock.now())
+        return len(events)
+
     try:
-        async with database.transaction() as session:
-            events = await readers.read_next(session, reader=name, limit=BATCH)
-            if events:
-                await handle(session, events, clock.now())
-            return len(events)
+        return await database.run(read)
     except Exception:
         log.exception("relay.batch_failed", reader=name)
     return await _one_by_one(database, name, handle, passed_over)

@@ -8,6 +8,9 @@ import asyncio
 from sqlalchemy import text
 
 from app.core.database import Database
+from app.jobs import relay
+from app.orchestration.etas import reader as etas
+from app.orchestration.exceptions import operations as exceptions
 
 NEWEST = text("select pg_current_xact_id()::text::bigint")
 OLDEST_RUNNING = text("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -22,3 +25,9 @@ async def settled(database: Database) -> None:
             if (await session.execute(OLDEST_RUNNING)).scalar_one() > newest:
                 return
         await asyncio.sleep(0.01)
+
+
+async def projected(database: Database) -> None:
+    """Returns when the routes' times follow all that has happened by now."""
+    await settled(database)
+    await relay.drain(database, {"etas": etas.read}, exceptions.record_event_passed_over)

@@ -15,6 +15,7 @@ from tests.client import DISPATCHER, Client, served
 from tests.documents import document
 from tests.factories.devices import Device, event
 from tests.factories.routes import PLAIN, QUANTITY, SKU, Wish, a_published_route
+from tests.factories.settling import projected
 
 
 async def day(client: Client, device: Device) -> dict[str, Any]:
@@ -77,6 +78,7 @@ async def test_etas_follow_what_happens_on_the_road(client: Client) -> None:
     now = clock.now()
     device.began = now
     await device.send(device.start(), device.arrive(0, 0.5))
+    await projected(client.database)
     stops = (await day(client, device))["currentRoute"]["stops"]
     etas = [stop["eta"] for stop in stops[1:]]
     assert all(eta["earliest"] <= eta["expected"] <= eta["latest"] for eta in etas)

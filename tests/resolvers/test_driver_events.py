@@ -35,6 +35,7 @@ from app.models import (
 from tests.client import Client
 from tests.factories.devices import Device, event
 from tests.factories.routes import PLAIN, SKU, Wish, a_published_route
+from tests.factories.settling import projected
 
 R = "RECORDED"
 NOBODY = uuid.UUID(int=1)
@@ -351,9 +352,11 @@ async def test_a_stop_that_will_be_late_opens_one_case_and_closes_it_when_it_no_
     await window_ends(timedelta(minutes=1))
     await device.send(device.start())
     await device.send(device.arrive(0, 0.5))
+    await projected(client.database)
     assert await cases() == [("PREDICTED_LATE", ExceptionState.OPEN)]
     await window_ends(timedelta(hours=3))
     await device.send(device.deliver(0, 0.6))
+    await projected(client.database)
     assert await cases() == [("PREDICTED_LATE", ExceptionState.RESOLVED)]
 
 
@@ -364,6 +367,8 @@ async def test_a_visit_that_ends_closes_its_warning(client: Client) -> None:
         shipment = await session.get_one(Shipment, device.published.shipments[0].id)
         shipment.window_end = clock.now() + timedelta(minutes=1)
     await device.send(device.start())
+    await projected(client.database)
     await device.send(*device.visit(0, 0.1))
+    await projected(client.database)
     async with client.database.reading() as session:
         assert [row.state for row in await session.scalars(select(ExceptionCase))] == [ExceptionState.RESOLVED]

@@ -31,6 +31,7 @@ from tests.factories.callers import an_order
 from tests.factories.customers import Customer, token_of
 from tests.factories.devices import Device
 from tests.factories.routes import PLAIN, Wish, a_published_route
+from tests.factories.settling import projected
 
 HIDDEN = {"stopsBefore": None, "vehicle": None, "driverFirstName": None}
 
@@ -237,6 +238,7 @@ async def test_the_headline_speaks_in_the_zone_of_the_node(client: Client) -> No
 
 async def test_a_timeline_never_shows_what_is_ours_alone(client: Client) -> None:
     device, [customer] = await started(client, PLAIN)
+    await projected(client.database)
     await device.send(*device.visit(0, 2))
     titles = [line["title"] for line in (await customer.page())["timeline"]]
     assert titles == ["Left the warehouse", "Out for delivery", "Nearly there", "Delivered"]

@@ -19,9 +19,7 @@ from app.models import Driver, DriverEvent, RecordOutcome, Route, Stop
 from app.orchestration.driver_events import happenings as heard
 from app.orchestration.driver_events.happenings import SentEvent
 from app.orchestration.driver_events.policies import MOST_EVENTS, check_count, corrected, in_order, skew
-from app.orchestration.etas import operations as etas
 from app.orchestration.routes import driving
-from app.orchestration.routes.policies import CURRENT
 from app.orchestration.stops import operations as visits
 from app.orchestration.stops.operations import Moment, locked
 
@@ -57,7 +55,6 @@ async def record(
         results[position] = Recorded(
             event_id=event.event_id, outcome=row.outcome, errors=_errors(row), route_id=row.route_id
         )
-    await _refresh_etas(session, list(results.values()), actor=actor, now=now)
     return [results[position] for position in range(len(events))]
 
 
@@ -186,16 +183,3 @@ async def _subject(
         )
     ).one_or_none()
     return (None, None) if found is None else (found[0], found[1])
-
-
-async def _refresh_etas(session: AsyncSession, results: Sequence[Recorded], *, actor: Principal, now: datetime) -> None:
-    touched = {
-        result.route_id
-        for result in results
-        if result.outcome is RecordOutcome.RECORDED and result.route_id is not None
-    }
-    routes = await session.scalars(
-        locked(select(Route).where(col(Route.id).in_(touched), col(Route.state).in_(CURRENT)).order_by(col(Route.id)))
-    )
-    for route in routes.all():
-        await etas.refresh(session, route, actor=actor, now=now)
