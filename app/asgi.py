@@ -22,6 +22,7 @@ from app.orchestration.policies import operations as policies
 from app.resolvers.live import LiveEvents
 from app.resolvers.schema import schema
 from app.schema.context import Context
+from app.web.carriers import carrier_routes
 from app.web.graphiql import graphiql_routes
 from app.web.graphql import GraphQLEndpoint
 from app.web.health import health_routes
@@ -91,6 +92,7 @@ def create_application(current: Settings) -> Starlette:
             *graphiql_routes,
             *page_routes,
             *upload_routes(database=database, blobs=blobs),
+            *carrier_routes(database=database, settings=current),
             *message_status_routes(database=database, settings=current),
             Route("/", _to_graphiql),
         ],

@@ -14,6 +14,8 @@ from app.orchestration.etas import reader as etas
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.jobs import queries as jobs
 from app.orchestration.messages import reader as messages
+from app.orchestration.shipments import returns
+from app.orchestration.tenders import lateness
 from app.orchestration.tenders import operations as tenders
 
 
@@ -31,6 +33,8 @@ async def carry_events(workshop: Workshop) -> None:
     """What time made due, and then the event log to its readers."""
     async with workshop.database.transaction() as session:
         await tenders.expire_due(session, now=clock.now())
+        await lateness.watch(session, now=clock.now())
+        await returns.send_back_due(session, now=clock.now())
     if await relay.drain(workshop.database, readers_of(workshop), exceptions.record_event_passed_over):
         await workshop.doorbell.ring(QueueName.NOTIFY)
 

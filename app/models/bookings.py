@@ -89,8 +89,9 @@ class Booking(TimedRow, table=True):
     __tablename__ = "bookings"
     __table_args__ = (
         Index(
-            "uq_bookings_one_live_per_shipment",
+            "uq_bookings_one_live_per_carrier",
             "shipment_id",
+            "carrier_id",
             unique=True,
             postgresql_where=text(f"state in ({quoted(BookingState.QUEUED, BookingState.SENT, BookingState.BOOKED)})"),
         ),

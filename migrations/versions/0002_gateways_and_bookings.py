@@ -86,7 +86,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_bookings_shipment_id'), 'bookings', ['shipment_id'], unique=False)
     op.create_index(op.f('ix_bookings_tender_id'), 'bookings', ['tender_id'], unique=False)
     op.create_index('ix_bookings_to_track', 'bookings', ['track_due_at'], unique=False, postgresql_where=sa.text("state = 'BOOKED'"))
-    op.create_index('uq_bookings_one_live_per_shipment', 'bookings', ['shipment_id'], unique=True, postgresql_where=sa.text("state in ('QUEUED', 'SENT', 'BOOKED')"))
+    op.create_index('uq_bookings_one_live_per_carrier', 'bookings', ['shipment_id', 'carrier_id'], unique=True, postgresql_where=sa.text("state in ('QUEUED', 'SENT', 'BOOKED')"))
     op.create_table('interchanges',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -116,7 +116,7 @@ def downgrade() -> None:
     op.drop_index('ix_interchanges_to_write', table_name='interchanges', postgresql_where=sa.text("state = 'QUEUED'"))
     op.drop_index(op.f('ix_interchanges_booking_id_purpose'), table_name='interchanges')
     op.drop_table('interchanges')
-    op.drop_index('uq_bookings_one_live_per_shipment', table_name='bookings', postgresql_where=sa.text("state in ('QUEUED', 'SENT', 'BOOKED')"))
+    op.drop_index('uq_bookings_one_live_per_carrier', table_name='bookings', postgresql_where=sa.text("state in ('QUEUED', 'SENT', 'BOOKED')"))
     op.drop_index('ix_bookings_to_track', table_name='bookings', postgresql_where=sa.text("state = 'BOOKED'"))
     op.drop_index(op.f('ix_bookings_tender_id'), table_name='bookings')
     op.drop_index(op.f('ix_bookings_shipment_id'), table_name='bookings')

@@ -1,0 +1,207 @@
+"""Speaks to carriers: books and cancels, asks for milestones, writes and reads EDI files.
+
+Everything that is due is a row. Each step claims rows in one transaction, calls without any, and records in another.
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from app.carriers import gateways
+from app.carriers.edi.folders import IncomingFile
+from app.carriers.edi.gateway import EdiGateway
+from app.carriers.gateways import GatewaySettings
+from app.carriers.protocol import (
+    CALL_LIMIT_SECONDS,
+    Booked,
+    Capability,
+    Gateway,
+    GatewayFailure,
+    PermanentFailure,
+    Receipt,
+    TemporaryFailure,
+)
+from app.core import clock
+from app.core.blobs import BlobStore
+from app.core.database import Database, Session
+from app.core.errors import Refusal
+from app.models import Carrier, CarrierGateway, GatewayKind
+from app.orchestration.bookings import gateways as gateway_rows
+from app.orchestration.bookings import interchanges, notices, operations, receiving, tracking
+from app.orchestration.bookings.consignments import Errand
+from app.orchestration.bookings.operations import Failure
+from app.orchestration.bookings.receiving import FileOutcome
+
+BATCH = 20
+FILES_AT_ONCE = 50
+# Longer than the longest call and the label that follows it.
+LEASE = timedelta(seconds=2 * CALL_LIMIT_SECONDS + 30)
+FOLDER_OF = {FileOutcome.READ: "archive", FileOutcome.DUPLICATE: "archive", FileOutcome.REFUSED: "failed"}
+log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True)
+class CarrierDesk:
+    """What a worker needs to speak to carriers. Gateways are kept while their document stays the same."""
+
+    database: Database
+    settings: GatewaySettings
+    blobs: BlobStore
+    _gateways: dict[tuple[uuid.UUID, int], Gateway] = field(default_factory=dict)
+    _at_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def work(self) -> None:
+        """Does all that is due; nothing where this process is at it already."""
+        if self._at_work.locked():
+            return
+        async with self._at_work:
+            while await self.book():
+                pass
+            await self.read_files()
+            await self.write_files()
+            await self.track()
+
+    async def book(self) -> int:
+        """Makes and calls off the bookings that are due, side by side; answers how many it were."""
+        async with self.database.transaction() as session:
+            errands = await operations.claim_due(
+                session, now=clock.now(), wall=clock.wall_now(), lease=LEASE, limit=BATCH
+            )
+        await asyncio.gather(*(self._run(errand) for errand in errands))
+        return len(errands)
+
+    async def track(self) -> int:
+        """Asks about the bookings that are due; answers how many it were."""
+        async with self.database.transaction() as session:
+            errands = await tracking.claim_due(session, now=clock.now(), limit=BATCH)
+        await asyncio.gather(*(self._track(errand) for errand in errands))
+        return len(errands)
+
+    async def write_files(self) -> None:
+        """Writes the acknowledgements that wait."""
+        async with self.database.reading() as session:
+            rows = await interchanges.to_write(session, limit=FILES_AT_ONCE)
+        for interchange, carrier, row in rows:
+            gateway = await self._gateway(carrier, row)
+            if isinstance(gateway, EdiGateway) and interchange.content is not None:
+                try:
+                    await gateway.put(interchange.file_name, interchange.content)
+                except GatewayFailure as failure:
+                    log.warning("edi.unwritable", carrier=carrier.reference, error=failure.message)
+                    continue
+                await self.database.run(partial(interchanges.record_written, interchange_id=interchange.id))
+
+    async def read_files(self) -> None:
+        """Reads every carrier's folder, and gives up on notices that no shipment ever claimed."""
+        async with self.database.reading() as session:
+            rows = await gateway_rows.of_kind(session, GatewayKind.EDI)
+        for carrier, row in rows:
+            gateway = await self._gateway(carrier, row)
+            if isinstance(gateway, EdiGateway):
+                await self._read_folder(carrier, row, gateway)
+        await self.database.run(lambda session: notices.give_up_overdue(session, now=clock.now()))
+
+    async def _read_folder(self, carrier: Carrier, row: CarrierGateway, gateway: EdiGateway) -> None:
+        try:
+            files = await asyncio.to_thread(
+                lambda: list(gateway.exchange.arrived(wall_now=clock.wall_now(), limit=FILES_AT_ONCE))
+            )
+        except OSError as error:
+            log.warning("edi.unreadable", carrier=carrier.reference, error=str(error))
+            return
+        for file in files:
+            await self._read_file(carrier, row, gateway, file)
+
+    async def _read_file(self, carrier: Carrier, row: CarrierGateway, gateway: EdiGateway, file: IncomingFile) -> None:
+        async def receive(session: Session) -> FileOutcome:
+            received = await receiving.receive(
+                session, carrier, row, gateway.document, text=file.text, name=file.path.name, now=clock.now()
+            )
+            return received.outcome
+
+        outcome = await self.database.run(receive)
+        name = f"{clock.wall_now():%Y%m%dT%H%M%S%f}_{file.path.name}"
+        await asyncio.to_thread(gateway.exchange.put_away, file, where=FOLDER_OF[outcome], name=name)
+        log.info("edi.file_read", carrier=carrier.reference, file=file.path.name, outcome=outcome.value)
+
+    async def _run(self, errand: Errand) -> None:
+        try:
+            gateway = await self._gateway(errand.carrier, errand.gateway)
+            if errand.is_cancellation:
+                await gateway.cancel(errand.booked)
+                await self.database.run(
+                    lambda session: operations.record_cancelled(session, errand.booking, now=clock.now())
+                )
+                return
+            receipt, key, label_fault = await self._booked(gateway, errand)
+        except (GatewayFailure, Refusal) as failure:
+            await self._record_failure(errand, failure)
+            return
+        except Exception as error:
+            log.exception("booking.call_failed", booking=errand.booking.reference, carrier=errand.carrier.reference)
+            await self._record_failure(
+                errand, TemporaryFailure("INTERNAL_ERROR", f"It failed: {type(error).__name__}.")
+            )
+            return
+        await self.database.run(
+            lambda session: operations.record_booked(
+                session,
+                errand.booking,
+                receipt,
+                label_key=key,
+                label_fault=label_fault,
+                track_after=tracking.track_after(errand.gateway),
+                now=clock.now(),
+            )
+        )
+
+    async def _booked(self, gateway: Gateway, errand: Errand) -> tuple[Receipt, str | None, str | None]:
+        """The carrier's receipt, where its label lies by now, and why there will never be one."""
+        receipt = await gateway.book(errand.consignment)
+        if receipt.label is None and receipt.is_confirmed and Capability.LABEL in gateway.capabilities:
+            booked = Booked(
+                consignment=errand.consignment, tracking_number=receipt.tracking_number, booking_id=receipt.booking_id
+            )
+            try:
+                receipt = replace(receipt, label=await gateway.label(booked))
+            except PermanentFailure as failure:
+                return receipt, None, failure.message
+        if receipt.label is None:
+            return receipt, None, None
+        key = f"labels/{errand.booking.id}"
+        await self.blobs.put(key, receipt.label.contents)
+        return receipt, key, None
+
+    async def _record_failure(self, errand: Errand, error: GatewayFailure | Refusal) -> None:
+        failure = Failure(
+            code=error.code,
+            message=error.message,
+            may_pass=isinstance(error, TemporaryFailure),
+            retry_after_seconds=error.retry_after_seconds if isinstance(error, TemporaryFailure) else None,
+        )
+        log.warning("booking.failed", booking=errand.booking.reference, code=failure.code, may_pass=failure.may_pass)
+        await self.database.run(
+            lambda session: operations.record_failure(
+                session, errand.booking, failure, now=clock.now(), wall=clock.wall_now()
+            )
+        )
+
+    async def _track(self, errand: Errand) -> None:
+        try:
+            gateway = await self._gateway(errand.carrier, errand.gateway)
+            events = await gateway.track(errand.booked)
+        except (GatewayFailure, Refusal) as failure:
+            log.warning("booking.untracked", booking=errand.booking.reference, code=failure.code, why=failure.message)
+            return
+        await self.database.run(lambda session: tracking.record(session, errand, events, now=clock.now()))
+
+    async def _gateway(self, carrier: Carrier, row: CarrierGateway) -> Gateway:
+        key = row.id, row.version
+        if key not in self._gateways:
+            self._gateways = {known: one for known, one in self._gateways.items() if known[0] != row.id}
+            self._gateways[key] = gateways.build(row.kind, row.document, carrier=carrier.name, settings=self.settings)
+        return self._gateways[key]
