@@ -1,8 +1,9 @@
 """Planning, from assigned shipments to published routes, on a real database and with the real solver."""
 
 import asyncio
+from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM
@@ -10,12 +11,29 @@ from app.core import clock
 from app.core.database import Database
 from app.core.errors import Conflict
 from app.core.ids import to_global
-from app.models import Driver, JobKind, Plan, PlanState, Route, RouteState, Shipment, ShipmentState, Stop
+from app.models import (
+    Decision,
+    DecisionKind,
+    Driver,
+    Event,
+    FulfilmentNode,
+    Job,
+    JobKind,
+    JobState,
+    Plan,
+    PlanState,
+    Route,
+    RouteState,
+    Shipment,
+    ShipmentState,
+    Stop,
+)
+from app.models.jobs import SolverPart
 from app.orchestration.plans import operations
 from app.orchestration.shipments.cancellation import cancel
 from tests.client import DISPATCHER, Client
 from tests.documents import document
-from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, run
+from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
 
 ARGUMENTS = {"date": TOMORROW.isoformat(), "seconds": 1}
 
@@ -116,14 +134,92 @@ async def test_what_was_cancelled_since_the_draft_is_not_driven(database: Databa
         assert sorted(state.value for state in stops) == ["CANCELLED", "PENDING"]
 
 
-async def test_late_orders_join_by_a_second_plan_of_what_is_left(database: Database) -> None:
+async def test_late_orders_join_a_published_route_without_a_new_plan(database: Database) -> None:
     await an_allocated_day(database, 3)
     await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "publish": True})
     await orders(database, 1, prefix="LATE")
     await run(database, JobKind.ALLOCATE_ORDERS, {})
     _, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "publish": True})
-    assert result["unassigned"] == 0
+    assert (result["joined"], result["plans"], result["unassigned"]) == (1, [], 0)
     assert await shipment_states(database) == {ShipmentState.PLANNED: 4}
+    async with database.reading() as session:
+        (route,) = await session.scalars(select(Route))
+        stops = list(await session.scalars(select(Stop).order_by(col(Stop.sequence))))
+        (event,) = await session.scalars(select(Event).where(col(Event.type) == "route.changed"))
+        (decision,) = await session.scalars(select(Decision).where(col(Decision.kind) == DecisionKind.REROUTE))
+    assert [stop.sequence for stop in stops] == [1, 2, 3, 4]
+    assert [stop.planned_arrival for stop in stops] == sorted(stop.planned_arrival for stop in stops)
+    assert (event.data["joined"], event.data["version"], route.version) == (["LATE000/1"], 2, 2)
+    assert decision.chosen is not None
+    assert (decision.chosen["route"], route.load_weight_kg) == (route.reference, 6.0)
+
+
+async def test_late_orders_that_no_route_has_room_for_are_planned_as_usual(database: Database) -> None:
+    await an_allocated_day(database, 3)
+    await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "publish": True})
+    async with database.transaction() as session:
+        await session.execute(update(Route).values(state=RouteState.IN_PROGRESS))
+    await orders(database, 1, prefix="LATE")
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "publish": True})
+    assert (result["joined"], len(result["plans"]), result["unassigned"]) == (0, 1, 0)
+    assert await shipment_states(database) == {ShipmentState.PLANNED: 4}
+
+
+async def test_two_plans_at_once_publish_every_shipment_once_and_neither_fails(database: Database) -> None:
+    await an_allocated_day(database, 6, vans=3)
+    arguments = {**ARGUMENTS, "publish": True}
+    (_, first), (_, second) = await asyncio.gather(*(run(database, JobKind.PLAN_ROUTES, arguments) for _ in range(2)))
+    assert (first["movedOn"], second["movedOn"]) == ([], [])
+    assert sorted([len(first["plans"]), len(second["plans"])]) == [0, 1]
+    assert await shipment_states(database) == {ShipmentState.PLANNED: 6}
+    async with database.reading() as session:
+        assert await session.scalar(select(func.count()).select_from(Stop)) == 6
+
+
+async def test_all_nodes_are_planned_side_by_side_in_parts_that_are_gone_afterwards(database: Database) -> None:
+    await two_allocated_nodes(database)
+    job, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "seconds": 2})
+    assert (len(result["plans"]), result["unassigned"]) == (2, 0)
+    async with database.reading() as session:
+        parts = list(await session.scalars(select(Job).where(col(Job.parent_id) == job.id).order_by(col(Job.id))))
+        assert [part.state for part in parts] == [JobState.SUCCEEDED, JobState.SUCCEEDED]
+        assert sum((part.result or {})["stops"] for part in parts) == 6
+        assert await session.scalar(select(func.count()).select_from(SolverPart)) == 0
+
+
+async def test_a_horizon_of_days_becomes_a_plan_for_each_day(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()])
+    await orders(database, 2)
+    later = NOON + timedelta(days=1)
+    window = {"requested_start": later, "requested_end": later + timedelta(hours=2)}
+    promise = {"promised_start": later, "promised_end": later + timedelta(hours=2)}
+    await orders(database, 3, prefix="B", **window, **promise)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "days": 2})
+    assert [plan["date"] for plan in result["plans"]] == [str(TOMORROW), str(TOMORROW + timedelta(days=1))]
+    assert result["unassigned"] == 0
+    async with database.reading() as session:
+        found = await session.execute(
+            select(col(Plan.date), func.count(col(Stop.id)))
+            .join(Route, col(Route.plan_id) == col(Plan.id))
+            .join(Stop, col(Stop.route_id) == col(Route.id))
+            .group_by(col(Plan.date))
+            .order_by(col(Plan.date))
+        )
+        assert [tuple(row) for row in found.all()] == [(TOMORROW, 2), (TOMORROW + timedelta(days=1), 3)]
+
+
+async def two_allocated_nodes(database: Database) -> None:
+    """Three orders beside each of two nodes, 100 km apart."""
+    near, far = await a_network(database, carriers=[own_fleet()], nodes=("LIS", "OPO"))
+    async with database.transaction() as session:
+        await session.execute(
+            update(FulfilmentNode).where(col(FulfilmentNode.id) == far.id).values(latitude=near.latitude + 0.9)
+        )
+    await orders(database, 3, prefix="N")
+    await orders(database, 3, prefix="F", latitude=near.latitude + 0.9)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
 
 
 async def test_without_a_van_every_shipment_is_explained(client: Client, database: Database) -> None:

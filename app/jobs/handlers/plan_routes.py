@@ -1,5 +1,7 @@
 """Plans the own fleet's routes of one node or all, a day or several, and publishes them where the job asks for it.
 
+Where it does, late orders first join the routes that are published already and have not left; the rest is planned.
+
 Load, solve in subprocesses here and on other machines, check, adopt: each node by itself, as soon as its answer is
 there. A node whose day moved on meanwhile is planned again; one that an earlier attempt at this job has drafted is not.
 """
@@ -21,7 +23,7 @@ from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job, Plan, PlanState
 from app.models.base import Json
 from app.orchestration.nodes import queries as nodes
-from app.orchestration.plans import drafting, operations, queries
+from app.orchestration.plans import drafting, joining, operations, queries
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.problem import Loaded, pose
 from app.solvers.routing.checker import check
@@ -62,9 +64,10 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """What has been made so far, and the nodes whose day moved on each time."""
+    """What has been made so far, how many shipments joined published routes, and the nodes whose day moved on."""
 
     plans: list[Plan] = field(default_factory=list)
+    joined: int = 0
     moved_on: dict[str, str] = field(default_factory=dict)
 
 
@@ -76,6 +79,8 @@ async def handle(job: Job, tools: Tools) -> Json:
     outcome = Outcome(plans=[plan for plans in earlier.values() for plan in plans])
     open_nodes = [node for node in await _nodes(tools, wanted.node) if node.id not in earlier]
     for _ in range(ATTEMPTS):
+        if wanted.publish:
+            outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
         open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
         if not open_nodes:
             break
@@ -83,6 +88,7 @@ async def handle(job: Job, tools: Tools) -> Json:
     return {
         "plans": [_told(plan) for plan in plans],
         "unassigned": sum(len(plan.unassigned) for plan in plans),
+        "joined": outcome.joined,
         "movedOn": [{"node": node.reference, "detail": outcome.moved_on[node.reference]} for node in open_nodes],
     }
 
@@ -113,6 +119,22 @@ async def _plan(
             outcome.moved_on[node.reference] = refusal.message
             again.append(node)
     return again
+
+
+async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
+    """Lets late orders join the day's published routes; what finds no place is planned as usual."""
+    async with tools.database.reading() as session:
+        now = clock.now()
+        found = await joining.published(session, node=node, day=wanted.day, now=now, leave_after=now + LEAD)
+    if found is None:
+        return 0
+    joined = await asyncio.to_thread(joining.places, found)
+    try:
+        return await tools.database.run(
+            lambda session: joining.adopt(session, found=found, joined=joined, now=clock.now())
+        )
+    except Conflict:
+        return 0  # a route left, or was changed by somebody: the orders are planned as usual
 
 
 async def _load(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> Loaded:

@@ -216,13 +216,14 @@ def _stops(
         drop, door = loaded.drops_by_id[visit.visit_id], loaded.place_of[visit.visit_id]
         if (reload := reloaded.get(sequence - 1)) is not None:
             place, left = reload.location, reload.departure_seconds
-        stop = _stop(route_id, drop, visit, sequence, loaded)
-        stop["drive_seconds"], stop["drive_metres"] = visit.arrival_seconds - left, _metres(problem, place, door)
+        stop = stop_row(route_id, drop, visit, sequence, loaded)
+        stop["drive_seconds"], stop["drive_metres"] = visit.arrival_seconds - left, leg_metres(problem, place, door)
         yield stop, drop
         place, left = door, visit.departure_seconds
 
 
-def _metres(problem: RoutingProblem, start: int, end: int) -> int:
+def leg_metres(problem: RoutingProblem, start: int, end: int) -> int:
+    """How long the drive between two places of the problem is."""
     if problem.matrix is not None:
         return int(problem.matrix.distances_metres[start, end])
     here, there = (problem.locations[place] for place in (start, end))
@@ -232,7 +233,8 @@ def _metres(problem: RoutingProblem, start: int, end: int) -> int:
     )
 
 
-def _stop(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequence: int, loaded: Loaded) -> Row:
+def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequence: int, loaded: Loaded) -> Row:
+    """A new stop's columns, without the drive that leads to it."""
     first = drop.shipments[0]
     return {
         "id": new_id(),
@@ -306,4 +308,4 @@ def _trouble(unserved: routing.Unserved, shipment: Shipment) -> Trouble:
     )
 
 
-__all__: Sequence[str] = ["Answer", "adopt", "subject_of"]
+__all__: Sequence[str] = ["Answer", "adopt", "leg_metres", "stop_row", "subject_of"]

@@ -137,7 +137,7 @@ async def _publish_routes(
 ) -> None:
     """All routes and what they carry, with a few statements for however many there are."""
     entries: list[dict[str, Any]] = []
-    planned: list[tuple[Shipment, Stop]] = []
+    going: list[tuple[Shipment, Stop]] = []
     for route in drafts:
         route.state = routes.next_state(route, routes.RouteEvent.PUBLISH)
         route.version += 1
@@ -147,10 +147,10 @@ async def _publish_routes(
             if stop.id not in alive:
                 stop.state = StopState.CANCELLED
             if shipment.state is not ShipmentState.CANCELLED:
-                planned.append((shipment, stop))
-                entries.append(_planned(shipment, stop, route, actor=actor, now=now))
+                going.append((shipment, stop))
+                entries.append(planned(shipment, stop, route, actor=actor, now=now))
         entries.append(_published(route, len(alive), actor=actor, now=now))
-    await _plan_shipments(session, planned)
+    await plan_shipments(session, going)
     await log.append_all(session, entries)
     await etas.refresh_all(session, drafts, actor=actor, now=now)
 
@@ -168,14 +168,13 @@ def _published(route: Route, stops: int, *, actor: Principal, now: datetime) -> 
     )
 
 
-async def _plan_shipments(session: AsyncSession, planned: Sequence[tuple[Shipment, Stop]]) -> None:
+async def plan_shipments(session: AsyncSession, going: Sequence[tuple[Shipment, Stop]]) -> None:
     """The shipments' new states in one statement; the rows in hand follow without being written again."""
     rows = [
-        {"id": shipment.id, "state": _next(shipment), "eta_expected": stop.planned_arrival}
-        for shipment, stop in planned
+        {"id": shipment.id, "state": _next(shipment), "eta_expected": stop.planned_arrival} for shipment, stop in going
     ]
     await update_all(session, Shipment, rows, counting=["version"])
-    for (shipment, _), row in zip(planned, rows, strict=True):
+    for (shipment, _), row in zip(going, rows, strict=True):
         set_committed_value(shipment, "state", row["state"])
         set_committed_value(shipment, "eta_expected", row["eta_expected"])
         set_committed_value(shipment, "version", shipment.version + 1)
@@ -188,7 +187,8 @@ def _next(shipment: Shipment) -> ShipmentState:
         raise Conflict("PLAN_OUTDATED", f"{refusal.message} Plan the routes again.", field="planId") from refusal
 
 
-def _planned(shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, now: datetime) -> dict[str, Any]:
+def planned(shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, now: datetime) -> dict[str, Any]:
+    """The event that a shipment goes on a route; to be written before its state is."""
     return log.entry(
         type="shipment.planned",
         subject=Subject(

@@ -27,17 +27,22 @@ GRAMS_PER_KG, MILLILITRES_PER_LITRE = 1_000, 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Van:
-    """A vehicle with its driver on one day of the horizon, free from `free_from` on."""
+    """A vehicle with its driver on one day of the horizon, free from `free_from` on, and no longer than `free_until`.
+
+    `route_id`: the published route that it drives then, to which more may be added.
+    """
 
     vehicle: Vehicle
     driver: Driver
     free_from: datetime
     day_index: int = 0
+    free_until: datetime | None = None
+    route_id: uuid.UUID | None = None
 
     @property
     def id(self) -> str:
         """The vehicle of the problem."""
-        return f"{self.vehicle.id}@{self.day_index}"
+        return f"{self.vehicle.id}@{self.day_index}" if self.route_id is None else str(self.route_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +113,8 @@ def _vehicle(van: Van, loaded: Loaded) -> routing.Vehicle | None:
     day = loaded.day + timedelta(days=van.day_index)
     starts = max(at_minute(day, van.driver.shift_start_minute, zone=zone), van.free_from)
     ends = at_minute(day, van.driver.shift_end_minute, zone=zone)
+    if van.free_until is not None:
+        ends = min(ends, van.free_until)
     if starts >= ends:
         return None
     return routing.Vehicle(
