@@ -126,31 +126,33 @@ def backward(m: Any, r: int, x: int, until: int) -> None:
 
 @compiled
 def weigh(m: Any, r: int) -> None:
-    """The highest load on board up to, and from, each node of a route, for routes that also collect."""
-    node, peaks, n = nodes(m), whole(m.peaks), m.visits
+    """The load on leaving each node of a route, and the highest before and behind it, where routes also collect."""
+    node, peaks, n, size = nodes(m), whole(m.peaks), m.visits, m.dimensions
     start, end = 2 * r + n, 2 * r + n + 1
-    for d in range(m.dimensions):
+    for d in range(size):
         load = 0
         v = node[start].next
         while v != end:
-            load += whole(m.demands)[v * m.dimensions + d]
+            load += whole(m.demands)[v * size + d]
             v = node[v].next
         peak = load
-        peaks[2 * (start * m.dimensions + d)] = peak
+        peaks[3 * (start * size + d)] = peak
+        peaks[3 * (start * size + d) + 2] = load
         v = node[start].next
         while v != end:
-            load += whole(m.pickups)[v * m.dimensions + d] - whole(m.demands)[v * m.dimensions + d]
+            at = v * size + d
+            load += whole(m.pickups)[at] - whole(m.demands)[at] - whole(m.drops)[at]
             peak = max(peak, load)
-            peaks[2 * (v * m.dimensions + d)] = peak
-            peaks[2 * (v * m.dimensions + d) + 1] = load
+            peaks[3 * at] = peak
+            peaks[3 * at + 2] = load
             v = node[v].next
         peak = 0
         v = node[end].prev
-        while v != start:
-            peak = max(peak, peaks[2 * (v * m.dimensions + d) + 1])
-            peaks[2 * (v * m.dimensions + d) + 1] = peak
-            v = int(node[v].prev)
-        peaks[2 * (start * m.dimensions + d) + 1] = max(peak, peaks[2 * (start * m.dimensions + d)])
+        while v >= 0:
+            at = v * size + d
+            peak = max(peak, peaks[3 * at + 2])
+            peaks[3 * at + 1] = peak
+            v = node[v].prev
 
 
 @compiled
@@ -167,6 +169,17 @@ def settle(m: Any, r: int) -> None:
     route.cost = cost
     if m.mixed:
         weigh(m, r)
+
+
+@compiled
+def refresh(m: Any, r: int) -> None:
+    """Pass on everything along a whole route and settle it."""
+    start, end = 2 * r + m.visits, 2 * r + m.visits + 1
+    if m.level > 0:
+        forward(m, r, start, end)
+        backward(m, r, end, start)
+    touch_route(m, r)
+    settle(m, r)
 
 
 @compiled

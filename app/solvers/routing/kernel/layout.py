@@ -72,7 +72,8 @@ class KernelData:
     `distances`, `durations`: whole numbers, [rows, rows] or [profiles, rows, rows]; pass the same object twice where
     they are the same. All times must fit 30 bits: count from the first shift. `opens`/`closes` None: no windows.
     `prices` [n, kinds]: what a visit costs extra on a kind, infinite where it may not go. `penalties` [n]: the cost of
-    leaving it out. `neighbours`: [n, k] nearest visits first, itself left out; made from the matrices where None.
+    leaving it out. Of a pair, `pickups` of the first and `demands` of the second are the goods that ride between.
+    `neighbours`: [n, k] nearest visits first, itself left out; made from the matrices where None.
     """
 
     distances: NDArray[Any]
@@ -87,6 +88,7 @@ class KernelData:
     prices: NDArray[Any] | None = None
     fixed_visits: NDArray[Any] | None = None  # [n] bool: stays where it is, with all before it on its route
     neighbours: NDArray[Any] | None = None
+    pairs: NDArray[Any] | None = None  # [pairs, 2]: collected at the first visit, delivered at the second
 
     @property
     def visit_count(self) -> int:

@@ -16,9 +16,10 @@ from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.layout import FAR, KIND, NODE, ROUTE, VISIT
 
 NUMBERS = (
-    "level", "visits", "rows", "slots", "kinds", "dimensions", "priced", "mixed", "near_size", "close_size",
+    "level", "visits", "rows", "slots", "kinds", "dimensions", "priced", "mixed", "near_size", "close_size", "paired",
     "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
 )  # fmt: skip
+LONE, FIRST, SECOND = 0, 1, 2
 AMOUNTS = ("cost", "best_cost")
 ARRAYS: dict[str, Any] = {
     "distance": np.int32,  # [profile, from, to], and [profile, to, from]
@@ -29,6 +30,9 @@ ARRAYS: dict[str, Any] = {
     "service": np.int32,  # [class, node]
     "demands": np.int32,  # [visit, dimension]
     "pickups": np.int32,
+    "drops": np.int32,  # [visit, dimension]: delivered, but collected on the way
+    "mate": np.int32,  # the other visit of the pair, or -1
+    "role": np.int32,  # LONE, FIRST or SECOND
     "kind": KIND,
     "capacities": np.int32,  # [kind, dimension]
     "prices": np.float64,  # [visit, kind]
@@ -40,7 +44,7 @@ ARRAYS: dict[str, Any] = {
     "node": NODE,
     "route": ROUTE,
     "loads": np.int32,  # [slot, dimension]: free room
-    "peaks": np.int32,  # [node, dimension, 2]: highest load up to and from each node
+    "peaks": np.int32,  # [node, dimension, 3]: highest load up to, and from, each node; load on leaving it
     "journal": NODE,
     "journal_nodes": np.int32,
     "route_journal": ROUTE,
@@ -172,3 +176,17 @@ def work(m: Any, r: int) -> Any:
 def row(m: Any, v: int) -> int:
     """The matrix row of a node."""
     return v if v < m.visits else visits(m)[v].row
+
+
+@compiled
+def spare_slot(m: Any, k: int) -> int:
+    """An empty vehicle of a kind, or -1."""
+    r = int(whole(m.spare)[k])
+    if r >= 0 and routes(m)[r].size > 0:
+        r = -1
+        for slot in range(kinds(m)[k].first, kinds(m)[k].last):
+            if routes(m)[slot].size == 0:
+                r = slot
+                break
+        whole(m.spare)[k] = r
+    return r

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.layout import FAR, KIND, VISIT, KernelData, VehicleKinds
-from app.solvers.routing.kernel.memory import Memory
+from app.solvers.routing.kernel.memory import FIRST, LONE, SECOND, Memory
 from app.solvers.routing.kernel.rolling import seeded
 from app.solvers.routing.kernel.starting import empty_plan
 
@@ -22,12 +22,17 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
     dimensions = max(dimensions, 1)
     demands = _loads(data.demands, n, dimensions)
     pickups = _loads(data.pickups if data.pickups is not None else np.zeros((n, 0)), n, dimensions)
+    mate, role = _pairs(data.pairs, n)
+    drops = np.where(role[:, None] == SECOND, demands, 0)
+    demands = demands - drops
     kind, capacities = _kinds(data.kinds, n, dimensions)
-    level = _level(data, kind, pickups)
-    distance, distance_back = _both_ways(data.distances)
-    duration, duration_back = (
-        (distance, distance_back) if data.durations is data.distances else _both_ways(data.durations)
-    )
+    level = _level(data, kind)
+    is_open = bool((kind["start"] < 0).any() or (kind["end"] < 0).any())
+    distance, distance_back = _both_ways(data.distances, is_open=is_open)
+    if data.durations is data.distances:
+        duration, duration_back = distance, distance_back
+    else:
+        duration, duration_back = _both_ways(data.durations, is_open=is_open)
     visit = _visits(data, kind, demands, rows=distance.shape[1])
     given = np.zeros((1, n)) if data.service_seconds is None else np.atleast_2d(data.service_seconds)
     service = np.zeros((len(given), len(visit)), np.int32)
@@ -41,14 +46,16 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
     memory = Memory()
     sizes = {
         "level": level, "visits": n, "rows": distance.shape[1], "slots": int(kind["last"].max(initial=0)),
-        "kinds": len(kind), "dimensions": dimensions, "priced": data.prices is not None, "mixed": pickups.any(),
-        "near_size": near.shape[1], "close_size": close.shape[1],
+        "kinds": len(kind), "dimensions": dimensions, "priced": data.prices is not None,
+        "mixed": pickups.any() or data.pairs is not None,
+        "near_size": near.shape[1], "close_size": close.shape[1], "paired": data.pairs is not None,
     }  # fmt: skip
     for name, size in sizes.items():
         memory.record[name] = size
     arrays = {
         "distance": distance, "distance_back": distance_back, "duration": duration, "duration_back": duration_back,
-        "visit": visit, "service": service, "demands": demands, "pickups": pickups, "kind": kind,
+        "visit": visit, "service": service, "demands": demands, "pickups": pickups,
+        "drops": drops, "mate": mate, "role": role, "kind": kind,
         "capacities": capacities, "prices": prices, "penalty": penalties, "remote": remote,
         "near": near, "close": close, "fixed": fixed, "word": seeded(seed),
     }  # fmt: skip
@@ -64,9 +71,24 @@ def _loads(given: NDArray[Any], n: int, dimensions: int) -> NDArray[np.int32]:
     return loads
 
 
-def _both_ways(matrix: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """By [profile, from, to] and [profile, to, from]: one array where every way back is as long."""
-    there = np.ascontiguousarray(matrix if matrix.ndim == 3 else matrix[None], dtype=np.int32)
+def _pairs(pairs: NDArray[Any] | None, n: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Each visit's mate and its role."""
+    mate, role = np.full(n, -1, np.int32), np.full(n, LONE, np.int32)
+    if pairs is not None and len(pairs):
+        mate[pairs[:, 0]], mate[pairs[:, 1]] = pairs[:, 1], pairs[:, 0]
+        role[pairs[:, 0]], role[pairs[:, 1]] = FIRST, SECOND
+    return mate, role
+
+
+def _both_ways(matrix: NDArray[Any], *, is_open: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """By [profile, from, to] and [profile, to, from]: one array where every way back is as long.
+
+    With open routes a last row is nowhere: no way from or to it.
+    """
+    there = np.asarray(matrix if matrix.ndim == 3 else matrix[None])
+    if is_open:
+        there = np.pad(there, ((0, 0), (0, 1), (0, 1)))
+    there = np.ascontiguousarray(there, dtype=np.int32)
     back = there.transpose(0, 2, 1)
     return there, there if np.array_equal(there, back) else np.ascontiguousarray(back)
 
@@ -99,10 +121,10 @@ def _kinds(given: VehicleKinds, n: int, dimensions: int) -> tuple[NDArray[Any], 
     return kind, _loads(np.asarray(given.capacities), len(counts), dimensions)
 
 
-def _level(data: KernelData, kind: NDArray[Any], pickups: NDArray[np.int32]) -> int:
-    """How much the search has to know: see World."""
+def _level(data: KernelData, kind: NDArray[Any]) -> int:
+    """How much the search has to know: 0 loads, 1 also windows and shifts, 2 also durations, limits and overtime."""
     limited = (kind["max_duration"] < FAR) | (kind["max_distance"] < FAR)
-    if pickups.any() or limited.any() or kind["per_second"].any() or kind["overtime"].any():
+    if limited.any() or kind["per_second"].any() or kind["overtime"].any():
         return 2
     timed = data.opens is not None or data.closes is not None or (kind["close"] < FAR).any()
     return int(timed)
@@ -118,7 +140,7 @@ def _visits(data: KernelData, kind: NDArray[Any], demands: NDArray[np.int32], *,
     visit["close"][:n] = FAR if data.closes is None else np.minimum(data.closes, FAR)
     visit["demand"][:n] = demands[:, 0]
     for side, terminal in ((0, "start"), (1, "end")):
-        visit["row"][n + side :: 2] = np.repeat(np.where(kind[terminal] < 0, rows, kind[terminal]), counts)
+        visit["row"][n + side :: 2] = np.repeat(np.where(kind[terminal] < 0, rows - 1, kind[terminal]), counts)
         for field in ("open", "close"):
             visit[field][n + side :: 2] = np.repeat(kind[field], counts)
     return visit

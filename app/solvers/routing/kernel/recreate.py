@@ -12,7 +12,20 @@ from typing import Any
 
 from app.solvers.routing.kernel.chain import put_in
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import amounts, dice, kinds, nodes, routes, row, visits, whole, work
+from app.solvers.routing.kernel.memory import (
+    LONE,
+    amounts,
+    dice,
+    kinds,
+    nodes,
+    routes,
+    row,
+    spare_slot,
+    visits,
+    whole,
+    work,
+)
+from app.solvers.routing.kernel.pairing import insert_pair
 from app.solvers.routing.kernel.rolling import below, positions_to_blink, roll
 
 LOG_OF_KEEPING = math.log(0.99)
@@ -54,6 +67,11 @@ def recreate(m: Any, thorough: bool) -> None:
     """Insert each visit of the pool at its cheapest place, or leave it out where that costs more than its penalty."""
     for j in range(m.pool_size):
         c = int(whole(m.pool)[j])
+        if nodes(m)[c].route >= 0:
+            continue
+        if m.paired and whole(m.mate)[c] >= 0:
+            insert_pair(m, c, int(whole(m.mate)[c]), thorough)
+            continue
         best, place, r = nearby(m, c)
         best, place, r = empty(m, c, best, place, r)
         if r < 0 and (thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
@@ -89,22 +107,23 @@ def extra(m: Any, c: int, r: int, p: int, x: int, metres: int, best: float) -> f
         cost += amounts(m.prices)[c * m.kinds + route.kind]
     if cost >= best:
         return math.inf
-    if m.level == 0:
-        return cost
-    visit = visits(m)[c]
-    a = row(m, p)
-    b = row(m, x)
-    to = whole(m.duration_back)[(route.profile * m.rows + c) * m.rows + a]
-    begin = node[p].depart + to
-    if begin > visit.close:
+    to, stay, on = 0, 0, 0
+    if m.level > 0:
+        visit = visits(m)[c]
+        base = (route.profile * m.rows + c) * m.rows
+        to = whole(m.duration_back)[base + row(m, p)]
+        begin = node[p].depart + to
+        if begin > visit.close:
+            return math.inf
+        stay = work(m, r)[c]
+        on = whole(m.duration)[base + row(m, x)]
+        if max(begin, visit.open) + stay + on > node[x].late:
+            return math.inf
+    if m.mixed and not carries(m, c, r, p, x):
         return math.inf
-    stay = work(m, r)[c]
-    on = whole(m.duration)[(route.profile * m.rows + c) * m.rows + b]
-    if max(begin, visit.open) + stay + on > node[x].late:
-        return math.inf
-    if m.level == 1:
+    if m.level < 2:
         return cost
-    return cost + in_time(m, c, r, p, x, metres, to, stay, on)
+    return cost + in_time(m, c, r, p, x, metres, int(to), int(stay), int(on))
 
 
 @compiled
@@ -113,8 +132,6 @@ def in_time(m: Any, c: int, r: int, p: int, x: int, metres: int, to: int, stay: 
     route, node, visit = routes(m)[r], nodes(m), visits(m)[c]
     kind = kinds(m)[route.kind]
     if route.distance + metres > kind.max_distance:
-        return math.inf
-    if m.mixed and not carries(m, c, r, p, x):
         return math.inf
     reach = node[p].fd + to
     wait = max(visit.open - reach - node[p].fl, 0)
@@ -137,22 +154,35 @@ def carries(m: Any, c: int, r: int, p: int, x: int) -> bool:
     kind, peaks = routes(m)[r].kind, whole(m.peaks)
     for d in range(m.dimensions):
         room = whole(m.capacities)[kind * m.dimensions + d]
-        if peaks[2 * (p * m.dimensions + d)] + whole(m.demands)[c * m.dimensions + d] > room:
+        if peaks[3 * (p * m.dimensions + d)] + whole(m.demands)[c * m.dimensions + d] > room:
             return False
-        if peaks[2 * (p * m.dimensions + d) + 1] + whole(m.pickups)[c * m.dimensions + d] > room:
+        if peaks[3 * (p * m.dimensions + d) + 1] + whole(m.pickups)[c * m.dimensions + d] > room:
             return False
-    if not kinds(m)[kind].pickups_last:
+    if not kinds(m)[kind].pickups_last or whole(m.role)[c] != LONE:
         return True
-    if carries_any(m, m.demands, c) and carries_any(m, m.pickups, p):
+    if has_any(m, m.demands, c) and first_of(m, p, False) == 1:
         return False
-    return not (carries_any(m, m.pickups, c) and carries_any(m, m.demands, x))
+    return not (has_any(m, m.pickups, c) and first_of(m, x, True) == -1)
 
 
 @compiled
-def carries_any(m: Any, loads: int, v: int) -> bool:
-    """Whether a visit has a load in an array of loads, in any dimension; vehicles' ends have none."""
-    if v >= m.visits:
-        return False
+def first_of(m: Any, v: int, ahead: bool) -> int:
+    """What is first met from a node on, back or ahead: 1 a collection for the depot, -1 a delivery, 0 neither."""
+    while v < m.visits:
+        if whole(m.role)[v] == LONE:
+            if has_any(m, m.demands, v) and ahead:
+                return -1
+            if has_any(m, m.pickups, v):
+                return 1
+            if has_any(m, m.demands, v):
+                return -1
+        v = int(nodes(m)[v].next) if ahead else int(nodes(m)[v].prev)
+    return 0
+
+
+@compiled
+def has_any(m: Any, loads: int, v: int) -> bool:
+    """Whether a visit has a load in an array of loads, in any dimension."""
     for d in range(m.dimensions):  # noqa: SIM110 - compiled code has no generators
         if whole(loads)[v * m.dimensions + d] > 0:
             return True
@@ -216,20 +246,6 @@ def empty(m: Any, c: int, best: float, place: int, chosen: int) -> tuple[float, 
         if cost < best:
             best, place, chosen = cost, p, r
     return best, place, chosen
-
-
-@compiled
-def spare_slot(m: Any, k: int) -> int:
-    """An empty vehicle of a kind, or -1."""
-    r = whole(m.spare)[k]
-    if r >= 0 and routes(m)[r].size > 0:
-        r = -1
-        for slot in range(kinds(m)[k].first, kinds(m)[k].last):
-            if routes(m)[slot].size == 0:
-                r = slot
-                break
-        whole(m.spare)[k] = r
-    return int(r)
 
 
 @compiled

@@ -11,12 +11,13 @@ from typing import Any
 from app.solvers.routing.kernel.chain import (
     backward,
     forward,
+    refresh,
     settle,
     take_out,
     touch_route,
 )
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import dice, is_fixed, nodes, routes, whole
+from app.solvers.routing.kernel.memory import SECOND, dice, is_fixed, nodes, routes, whole
 from app.solvers.routing.kernel.rolling import below, roll
 
 REMOVED_ON_AVERAGE = 10.0
@@ -71,6 +72,9 @@ def _invite(m: Any, centre: int, absent: int) -> None:
 
 @compiled
 def _to_pool(m: Any, c: int) -> None:
+    """Pairs are in the pool by their pickup; one that is already there is passed over when it is inserted."""
+    if m.paired and whole(m.role)[c] == SECOND:
+        c = int(whole(m.mate)[c])
     whole(m.pool)[m.pool_size] = c
     m.pool_size += 1
 
@@ -98,8 +102,14 @@ def _remove_string(m: Any, r: int, c: int, length: int) -> None:
             take_out(m, v)
             _to_pool(m, v)
             removed += 1
+            mate = int(whole(m.mate)[v]) if m.paired else -1
+            if mate >= 0:
+                x = int(nodes(m)[x].next) if mate == x else x
+                take_out(m, mate)
         v = x
-    if removed > 0:
+    if m.paired:
+        refresh(m, r)
+    elif removed > 0:
         if m.level > 0:
             forward(m, r, before, v)
             backward(m, r, v, before)

@@ -10,7 +10,7 @@ import numpy as np
 from app.solvers.routing.kernel.chain import take_back
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.layout import KernelData
-from app.solvers.routing.kernel.memory import dice, nodes, routes, whole
+from app.solvers.routing.kernel.memory import SECOND, dice, nodes, routes, whole
 from app.solvers.routing.kernel.preparation import prepare
 from app.solvers.routing.kernel.recreate import order_pool, recreate
 from app.solvers.routing.kernel.rolling import below, roll
@@ -90,6 +90,8 @@ def fill(memory: Any) -> None:
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0
+        if m.paired and whole(m.role)[c] == SECOND:
+            continue
         whole(m.pool)[0] = c
         m.pool_size = 1
         recreate(m, True)

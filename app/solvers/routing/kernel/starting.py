@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.solvers.routing.kernel.chain import put_in
+from app.solvers.routing.kernel.chain import put_in, refresh, take_out
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import ARRAYS, Memory, nodes, routes
+from app.solvers.routing.kernel.memory import ARRAYS, SECOND, Memory, nodes, routes, whole
 from app.solvers.routing.kernel.recreate import detour, extra, has_room
 
 Whole = NDArray[np.int32]
@@ -45,7 +45,7 @@ def empty_plan(memory: Memory) -> None:
     nodes = n + 2 * slots
     sizes = {
         "node": nodes, "route": slots, "loads": slots * dimensions,
-        "peaks": 2 * nodes * dimensions if memory.number("mixed") else 0,
+        "peaks": 3 * nodes * dimensions if memory.number("mixed") else 0,
         "journal": nodes, "journal_nodes": nodes, "route_journal": slots, "journal_routes": slots,
         "journal_loads": slots * dimensions, "pool": n + 1, "keys": n + 1, "best": n + slots,
     }  # fmt: skip
@@ -91,6 +91,8 @@ def adopt(memory: Memory, plan: Plan) -> None:
             raise ValueError(f"The plan uses more than the {used[k]} vehicles of kind {k} that there are.")
         used[k] += 1
         lay(memory.record, plan.visits[plan.starts[i] : plan.starts[i + 1]], slot)
+        if memory.number("paired"):
+            part_orphans(memory.record, slot)
 
 
 @compiled
@@ -111,6 +113,32 @@ def lay(memory: Any, visits: Any, r: int) -> None:
         if extra(m, c, r, p, x, metres, math.inf) < math.inf:
             put_in(m, c, p, r)
             p = c
+
+
+@compiled
+def part_orphans(memory: Any, r: int) -> None:
+    """Take out whoever is on a route without the other of its pair, or behind it."""
+    m = memory[0]
+    node, start = nodes(m), m.visits + 2 * r
+    m.tick += 1
+    m.saved_nodes = 0
+    m.saved_routes = 0
+    v = int(node[start].next)
+    while v < m.visits:
+        x, mate = int(node[v].next), int(whole(m.mate)[v])
+        is_missing = mate >= 0 and node[mate].route != r
+        if mate >= 0 and not is_missing and whole(m.role)[v] == SECOND:
+            w = int(node[start].next)
+            while w not in (v, mate):
+                w = int(node[w].next)
+            is_missing = w == v  # the delivery comes first: without it the pickup is an orphan too
+            if is_missing:
+                take_out(m, mate)
+                x = int(node[v].next)
+        if is_missing:
+            take_out(m, v)
+        v = x
+    refresh(m, r)
 
 
 def plan_of(memory: Memory) -> Plan:
