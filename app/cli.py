@@ -18,7 +18,7 @@ from rich.console import Console
 
 from app.core import clock, migrations
 from app.core.database import Database, Session
-from app.core.embedded import platform, servers
+from app.core.embedded import places, platform, servers
 from app.core.embedded.connection import connected
 from app.core.embedded.places import AlreadyRunning
 from app.core.embedded.waiting import NotStarted
@@ -71,8 +71,8 @@ def migrate(
             migrations.upgrade(url)
             _check_migrations(url) if make is None else _make_migration(url, make)
         return
-    with servers.running(data_folder()) as found:
-        migrations.upgrade(found.database_url)
+    with connected(data_folder()) as connection:
+        migrations.upgrade(connection.database_url)
     console.print("The database is up to date.")
 
 
@@ -142,7 +142,8 @@ def token(
         sys.exit("Say whose token: doorstep token USERNAME, or doorstep token --order REFERENCE.")
     if order is not None:
         found = _on_database(lambda session, secret: account_queries.tracking_token(session, order, secret=secret))
-        public_url = os.environ.get("DOORSTEP_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+        noted = places.noted_url(data_folder()) or f"http://{platform.HOST}:{platform.FIRST_PORT}"
+        public_url = os.environ.get("DOORSTEP_PUBLIC_URL", noted).rstrip("/")
         print(f"{public_url}/track/{found}")  # noqa: T201  # plain, to be read by a script
         return
     lasts = timedelta(minutes=minutes)

@@ -9,6 +9,7 @@ from app.auth import tokens
 from app.cli import application
 from app.core import clock
 from app.core.database import Database
+from app.core.embedded import places
 from tests.client import SECRET
 from tests.factories.callers import an_order
 
@@ -48,6 +49,20 @@ def test_an_orders_tracking_link_is_printed(cli: CliRunner, order: None) -> None
     link = run(cli, "token", "--order", "4711").output.strip()
     assert link.startswith("https://doorstep.test/track/")
     assert len(link.rpartition("/")[2]) == 43
+
+
+def test_a_tracking_link_leads_to_where_the_deployment_was_started(
+    cli: CliRunner, order: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOORSTEP_PUBLIC_URL")
+    assert run(cli, "token", "--order", "4711").output.startswith("http://127.0.0.1:8000/track/")
+    places.note_url(tmp_path, "http://127.0.0.1:8017")
+    assert run(cli, "token", "--order", "4711").output.startswith("http://127.0.0.1:8017/track/")
+
+
+def test_the_database_of_an_address_is_migrated_without_any_server_of_our_own(cli: CliRunner, tmp_path: Path) -> None:
+    assert run(cli, "migrate").output == "The database is up to date.\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

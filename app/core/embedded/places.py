@@ -17,6 +17,7 @@ from app.core.embedded.processes import ordinary_user
 from app.core.embedded.waiting import NotStarted
 
 SHARED = Path("/var/lib/doorstep")
+URL_FILE = "url"
 PORTS_TO_TRY = 100
 HIGHEST_PORT = 65535
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 300, 0.1
@@ -170,3 +171,14 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def note_url(data: Path, url: str) -> None:
+    """Notes where the web process of this data folder listens, for commands that run beside it."""
+    (data / URL_FILE).write_text(url)
+
+
+def noted_url(data: Path) -> str | None:
+    """Where the web process of this data folder listens, or listened last; None where it never ran."""
+    file = data / URL_FILE
+    return file.read_text() if file.exists() else None

@@ -117,6 +117,7 @@ def running(
         migrate(found.database_url)
         reachable = HOST if host == EVERY_ADDRESS else host
         url = f"http://{reachable}:{port}"
+        places.note_url(data, url)
         environment = os.environ | {
             "DATABASE_URL": found.database_url,
             "REDIS_URL": found.redis_url,
