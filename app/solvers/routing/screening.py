@@ -56,7 +56,8 @@ class Screen:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.vehicles = plan.terms.problem.vehicles
-        self.dimensions = len(self.vehicles[0].capacities) if self.vehicles else 0
+        first = plan.terms.problem.visits[0]  # what is screened
+        self.dimensions = len(self.vehicles[0].capacities if self.vehicles else first.demand)
         rows: list[_Leg] = []
         for number, vehicle in enumerate(self.vehicles):
             rows += _legs(plan, number, vehicle)
