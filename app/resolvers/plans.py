@@ -14,8 +14,8 @@ from app.models import Event
 from app.models.base import Json
 from app.orchestration.allocations import queries as allocations
 from app.orchestration.board import queries as boards
+from app.orchestration.corrections import operations as corrections
 from app.orchestration.decisions import queries as decisions
-from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions import queries as exception_queries
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.plans import operations, queries
@@ -85,10 +85,10 @@ class PlanMutations:
 
     @mutation(callers=STAFF)
     async def resolve_exception(self, info: Info, input: ResolveExceptionInput) -> ResolveExceptionPayload:
-        """Closes a case: resolved, or dismissed where `accept` is false."""
+        """Accepts what a case suggests, which is then carried out, or (accept false) dismisses the case."""
 
         async def work(session: Session, actor: Principal, now: datetime) -> Json:
-            case = await exceptions.resolve(
+            case = await corrections.resolve(
                 session,
                 case_id=from_global("Exception", input.exception_id, field="exceptionId"),
                 accept=input.accept,

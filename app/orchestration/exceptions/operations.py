@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ from app.models import Event, ExceptionCase, ExceptionState, Severity
 from app.models.base import Json
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
-from app.orchestration.exceptions.policies import ExceptionEvent, next_state
+from app.orchestration.exceptions.policies import ExceptionEvent, is_opened, next_state
+from app.orchestration.policies import queries as rules
 from app.orchestration.writing import Unless, insert_all, one_of
 
 ONE_OPEN = Unless(columns=("kind", "subject_id"), where="state = 'OPEN'")
@@ -49,7 +50,12 @@ async def open_cases(
     session: AsyncSession, troubles: Sequence[Trouble], *, now: datetime, actor: Principal = SYSTEM
 ) -> list[uuid.UUID]:
     """Opens many cases, and answers those that were not open already."""
-    by_id = {new_id(): trouble for trouble in troubles}
+    policy = await rules.current(session)
+    by_id = {
+        new_id(): replace(trouble, severity=policy.rule_of(trouble.kind).severity or trouble.severity)
+        for trouble in troubles
+        if is_opened(trouble.kind, policy)
+    }
     rows = [
         {
             "id": key,

@@ -5,10 +5,13 @@ from enum import StrEnum
 
 from app.core.errors import Conflict
 from app.models import ExceptionCase, ExceptionState
+from app.orchestration.policies.documents import PolicyDocument
 
 UNALLOCATED = "ORDER_UNALLOCATED"
 UNPLANNED = "SHIPMENT_UNPLANNED"
 READER_FAILED = "READER_FAILED"
+# What a person is asked before the platform acts ends with this.
+PROPOSED = "_PROPOSED"
 
 
 class ExceptionEvent(StrEnum):
@@ -22,6 +25,11 @@ NEXT: Mapping[tuple[ExceptionState, ExceptionEvent], ExceptionState] = {
     (ExceptionState.OPEN, ExceptionEvent.RESOLVE): ExceptionState.RESOLVED,
     (ExceptionState.OPEN, ExceptionEvent.DISMISS): ExceptionState.DISMISSED,
 }
+
+
+def is_opened(kind: str, policy: PolicyDocument) -> bool:
+    """Whether a case of this kind is opened. Proposals always are: without one, nobody would ever decide."""
+    return kind.endswith(PROPOSED) or policy.rule_of(kind).is_opened
 
 
 def next_state(case: ExceptionCase, event: ExceptionEvent) -> ExceptionState:

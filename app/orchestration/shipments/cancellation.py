@@ -20,10 +20,12 @@ from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
+from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.shipments.operations import Happening, advance, lock
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import offers
 from app.orchestration.tenders.policies import TenderEvent
+from app.orchestration.tenders.proposals import KIND as PROPOSED
 
 
 async def cancel(
@@ -47,6 +49,9 @@ async def withdraw_tenders(session: AsyncSession, shipment: Shipment, *, actor: 
     """Withdraws the shipment's open tenders."""
     for tender in await offers.open_tenders(session, shipment):
         offers.end(session, tender, shipment, TenderEvent.WITHDRAW, actor=actor, now=now)
+    await exceptions.settle(
+        session, kind=PROPOSED, subject_id=shipment.id, resolution="The shipment was cancelled.", now=now
+    )
 
 
 async def _leave_route(session: AsyncSession, shipment: Shipment, *, actor: Principal, now: datetime) -> None:

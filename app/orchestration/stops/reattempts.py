@@ -26,6 +26,7 @@ async def explain(session: AsyncSession, shipment: Shipment, *, reason: FailureR
             at=now,
             order_id=shipment.order_id,
             shipment_id=shipment.id,
+            automatic=policy.document.autonomy_of(DecisionKind.REATTEMPT).may_act(confidence=None),
             policy_name=policy.name,
             policy_version=policy.version,
             chosen={**same, **chosen, **because},

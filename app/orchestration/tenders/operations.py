@@ -19,7 +19,7 @@ from app.orchestration.policies import queries as rules
 from app.orchestration.shipments import operations as shipments
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import counters, offers, proposals, waterfall
-from app.orchestration.tenders.policies import TAKEN, TenderEvent, next_state
+from app.orchestration.tenders.policies import DISMISSED, TAKEN, TenderEvent, next_state
 from app.orchestration.tenders.queries import visible
 from app.orchestration.tenders.release import release_order
 from app.orchestration.tenders.waterfall import Turn
@@ -153,6 +153,30 @@ async def go_on(session: AsyncSession, tender: Tender, *, because: str, now: dat
     """Asks the next carriers after a tender that has ended, or has the order allocated again where nobody is left."""
     order, shipment, _ = await _locked(session, tender_id=tender.id, actor=SYSTEM)
     await _go_on(session, order, shipment, because=because, now=now)
+
+
+async def offer_proposed(session: AsyncSession, *, tender_id: uuid.UUID, now: datetime) -> None:
+    """A person agrees to a proposed tender: the carrier is asked. Refuses one that is over, or has no room."""
+    order, shipment, tender = await _locked(session, tender_id=tender_id, actor=SYSTEM)
+    next_state(tender, TenderEvent.OFFER)
+    turn = Turn(order=order, shipment=shipment, policy=await rules.current_version(session), now=now)
+    waiting = [row for row in await offers.open_tenders(session, shipment) if row.state is TenderState.QUEUED]
+    if not await waterfall.take_turns(session, turn, waiting):
+        raise Conflict(
+            "CAPACITY_EXCEEDED",
+            f"No carrier in question has room for shipment {shipment.reference} any more. Dismiss this, so that its"
+            " order is allocated anew.",
+        )
+    if turn.rules.tendering.at_once > 1 and len(waiting) == 1 and tender.place == 1:
+        await waterfall.ask_several(session, turn, tender)
+
+
+async def dismiss_proposed(session: AsyncSession, *, tender_id: uuid.UUID, actor: Principal, now: datetime) -> None:
+    """A person does not want this carrier: the next in order of value is proposed, or the order allocated again."""
+    order, shipment, tender = await _locked(session, tender_id=tender_id, actor=SYSTEM)
+    if tender.state is TenderState.QUEUED:
+        offers.end(session, tender, shipment, TenderEvent.WITHDRAW, now=now, reason=DISMISSED, actor=actor)
+        await _go_on(session, order, shipment, because=DISMISSED, now=now)
 
 
 async def _go_on(session: AsyncSession, order: Order, shipment: Shipment, *, because: str, now: datetime) -> None:

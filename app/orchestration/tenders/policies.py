@@ -37,8 +37,8 @@ OPEN = frozenset({State.QUEUED, State.OFFERED, State.ACCEPTED})
 TERMINAL = frozenset({State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.ERRORED})
 # The answers after which a shipment goes to another carrier.
 DECLINED = frozenset({State.REJECTED, State.EXPIRED, State.ERRORED})
-# Why an offer was withdrawn: another carrier was faster; no goods were fetched in time.
-TAKEN, LATE = "TAKEN_BY_ANOTHER", "NOT_PICKED_UP"
+# Why an offer was withdrawn: another carrier was faster; no goods were fetched in time; a person did not want it.
+TAKEN, LATE, DISMISSED = "TAKEN_BY_ANOTHER", "NOT_PICKED_UP", "DISMISSED"
 
 
 def next_state(tender: Tender, event: TenderEvent) -> TenderState:

@@ -12,7 +12,7 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Shipment, Tender, TenderState
 from app.orchestration.paging import Page, page
-from app.orchestration.tenders.policies import DECLINED, LATE
+from app.orchestration.tenders.policies import DECLINED, DISMISSED, LATE
 
 SEEING_ALL = STAFF | {PrincipalKind.SYSTEM}
 
@@ -48,7 +48,7 @@ async def of_carrier(
 
 
 async def declined_carriers(session: AsyncSession, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
-    """The carriers whose last word on an order was no, or nothing, or nothing fetched: order -> carriers.
+    """The carriers whose last word on an order was no, or nothing, or that a person did not want: order -> carriers.
 
     One whose counter price was agreed to is in play again.
     """
@@ -61,12 +61,15 @@ async def declined_carriers(session: AsyncSession, order_ids: Sequence[uuid.UUID
             col(Tender.counter_accepted_at),
         )
         .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
-        .where(col(Shipment.order_id).in_(order_ids), col(Tender.offered_at).is_not(None))
+        .where(
+            col(Shipment.order_id).in_(order_ids),
+            col(Tender.offered_at).is_not(None) | (col(Tender.reason) == DISMISSED),
+        )
         .ext(distinct_on(col(Shipment.order_id), col(Tender.carrier_id)))
         .order_by(col(Shipment.order_id), col(Tender.carrier_id), col(Tender.id).desc())
     )
     answer: dict[uuid.UUID, set[uuid.UUID]] = {}
     for order_id, carrier_id, state, reason, agreed_at in (await session.execute(newest)).all():
-        if (state in DECLINED or reason == LATE) and agreed_at is None:
+        if (state in DECLINED or reason in (LATE, DISMISSED)) and agreed_at is None:
             answer.setdefault(order_id, set()).add(carrier_id)
     return answer

@@ -13,6 +13,8 @@ from app.models.base import Json
 
 # The part of a cost that the carrier is paid.
 CARRIAGE = frozenset({"carrier", "carriage"})
+# A follower brings the same goods from the same place, at the same time.
+SAME = ("nodeId", "window", "service")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ def followers(decision: Decision, *, without: Collection[uuid.UUID], most: int) 
 
 def price_of(told: Json) -> int:
     """What the carrier is paid for a way that a decision tells of; the whole cost where it has no parts."""
+    if told.get("priceMinor") is not None:
+        return int(told["priceMinor"])
     parts = [part["amountMinor"] for part in told.get("breakdown") or [] if part["component"] in CARRIAGE]
     return int(sum(parts)) if parts else int(told["costMinor"])
 
@@ -47,7 +51,7 @@ def _possible(decision: Decision) -> Iterator[Follower]:
     for told in decision.alternatives:
         # What was never possible has no window.
         is_possible = all(told.get(key) is not None for key in ("carrierId", "costMinor", "window"))
-        if is_possible and all(told.get(key) == chosen.get(key) for key in ("nodeId", "window")):
+        if is_possible and all(told.get(key) == chosen.get(key) for key in SAME):
             yield Follower(
                 carrier_id=uuid.UUID(told["carrierId"]),
                 price_minor=price_of(told),

@@ -32,7 +32,7 @@ from app.orchestration.policies.queries import Current
 from app.orchestration.shipments import operations as shipments
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import offers, proposals
-from app.orchestration.tenders.policies import TAKEN, TenderEvent, next_state
+from app.orchestration.tenders.policies import DISMISSED, TAKEN, TenderEvent, next_state
 from app.orchestration.tenders.ranking import Follower, followers
 
 NO_ROOM = "CAPACITY_EXCEEDED"
@@ -222,7 +222,10 @@ async def _asked(session: AsyncSession, shipment: Shipment) -> list[Tender]:
     """The shipment's tenders so far, but for those that only waited, or lost to another that has let it go since."""
     found = await session.scalars(
         select(Tender)
-        .where(col(Tender.shipment_id) == shipment.id, col(Tender.offered_at).is_not(None))
+        .where(
+            col(Tender.shipment_id) == shipment.id,
+            col(Tender.offered_at).is_not(None) | (col(Tender.reason) == DISMISSED),
+        )
         .order_by(col(Tender.place))
     )
     return [tender for tender in found if tender.reason != TAKEN]

@@ -1,0 +1,1 @@
+"""Corrections: what happens when a person accepts or dismisses what an exception suggests."""
