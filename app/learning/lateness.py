@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.learning.shrinkage import Prior, mean_prior, rate_prior
+from app.learning.shrinkage import mean_prior, rate_prior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,8 @@ def _drawn(rows: Sequence[LaneHistory], towards: Punctuality | None) -> tuple[Pu
     in_time = np.array([row.in_time for row in rows], dtype=np.float64)
     late = np.array([row.late_seconds for row in rows])
     squares = np.array([row.late_seconds_squared for row in rows])
-    rate: Prior = rate_prior(in_time, counts, value=towards and towards.on_time_probability)
-    mean: Prior = mean_prior(late, squares, counts, value=towards and towards.late_seconds)
+    rate = rate_prior(in_time, counts, value=None if towards is None else towards.on_time_probability)
+    mean = mean_prior(late, squares, counts, value=None if towards is None else towards.late_seconds)
     pairs = zip(mean.drawn(late, counts).tolist(), rate.drawn(in_time, counts).tolist(), strict=True)
     return (
         Punctuality(late_seconds=mean.value, on_time_probability=rate.value),

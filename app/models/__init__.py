@@ -26,6 +26,7 @@ from app.models.holds import Hold, HoldState
 from app.models.idempotency import IdempotentCall
 from app.models.inventory import InventoryLevel, InventoryMovement, MovementReason
 from app.models.jobs import Job, JobKind, JobState
+from app.models.lanes import LaneDay
 from app.models.messages import Message, MessageState
 from app.models.nodes import FulfilmentNode, NodeCapacity, NodeKind
 from app.models.orders import Channel, Order, OrderKind, OrderLine, OrderState, ProofKind
@@ -93,6 +94,7 @@ __all__ = [
     "JobKind",
     "JobState",
     "KeyScope",
+    "LaneDay",
     "Message",
     "MessageState",
     "MilestoneKind",

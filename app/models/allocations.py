@@ -20,7 +20,10 @@ class AllocationState(StrEnum):
 
 
 class Allocation(TimedRow, table=True):
-    """One order's lines at one node with one carrier. `lines` holds sku and quantity."""
+    """One order's lines at one node with one carrier. `lines` holds sku and quantity.
+
+    `cost_minor` has the weights of the policy in it; `price_minor` is what the carrier charges.
+    """
 
     __tablename__ = "allocations"
     __table_args__ = (
@@ -37,6 +40,7 @@ class Allocation(TimedRow, table=True):
     state: AllocationState = Field(default=AllocationState.COMMITTED, sa_type=choice(AllocationState))
     lines: list[Json] = Field(default_factory=list, sa_type=JSONB)
     cost_minor: int = 0
+    price_minor: int = 0
     currency: str
     reserved_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     capacity_date: date

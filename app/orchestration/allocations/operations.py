@@ -36,6 +36,7 @@ from app.orchestration.inventory import operations as stock
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.shipments import operations as shipments
+from app.orchestration.tenders import counters
 from app.orchestration.tenders import operations as tenders
 
 MOST_ALTERNATIVES = 20
@@ -126,7 +127,7 @@ async def _try(
                 for each in stock.goods_of(part.node.id, part.quantities, order_id=order.id)
             ]
             await stock.move(session, MovementReason.RESERVE, goods, now=now)
-            await capacity.take(session, _claims(order, chosen))
+            await capacity.take(session, _claims(chosen))
     except Refusal:
         return Outcome.MOVED_ON
     await _commit(session, order, verdict, chosen, now=now)
@@ -135,9 +136,9 @@ async def _try(
     return Outcome.ALLOCATED
 
 
-def _claims(order: Order, chosen: Candidate) -> list[Claim]:
+def _claims(chosen: Candidate) -> list[Claim]:
     return [
-        Claim(node_id=part.node.id, carrier_id=part.carrier.id, service=order.service_level, day=chosen.day)
+        Claim(node_id=part.node.id, carrier_id=part.carrier.id, service=part.service, day=part.day)
         for part in chosen.parts
     ]
 
@@ -184,13 +185,14 @@ async def _ship(
         order_id=order.id,
         node_id=part.node.id,
         carrier_id=part.carrier.id,
-        service=order.service_level,
+        service=part.service,
         window_start=chosen.window_start,
         window_end=chosen.window_end,
         lines=[{"sku": sku, "quantity": quantity} for sku, quantity in part.quantities.items()],
         cost_minor=part.cost_minor,
+        price_minor=part.price_minor,
         currency=order.currency,
-        capacity_date=chosen.day,
+        capacity_date=part.day,
         created_at=now,
     )
     session.add(allocation)
@@ -248,12 +250,13 @@ async def _leave(session: AsyncSession, order: Order, verdict: Verdict, *, sourc
     )
     relaxation = unassigned.get("cheapestRelaxation") or {}
     summary = f"{unassigned.get('detail', '')} Cheapest way out: {relaxation.get('change', 'none was found')}."
+    suggestion = {"action": relaxation.get("constraint") or "CONTACT_CUSTOMER", "summary": summary}
     trouble = Trouble(
         kind=UNALLOCATED,
         severity=Severity.CRITICAL,
         subject=_subject(order),
         due_at=order.promised_end,
-        suggestion={"action": relaxation.get("constraint") or "CONTACT_CUSTOMER", "summary": summary},
+        suggestion=await counters.suggestion(session, order.id) or suggestion,
     )
     await exceptions.open_case(session, trouble, now=now)
 

@@ -1,13 +1,16 @@
 """From waiting orders to a plain allocation problem, and from the reasons of its answer to ours. Pure."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
+from app.models import FulfilmentNode
 from app.models.base import Json
-from app.orchestration.allocations.candidates import STAGES, Candidate, Demand, Network, Part, RuledOut, candidates
+from app.orchestration.allocations.batches import Demand, Network
+from app.orchestration.allocations.candidates import Candidate, Part, RuledOut, Ways
+from app.orchestration.allocations.splits import splits
+from app.orchestration.allocations.ways import STAGES
 from app.orchestration.nodes import policies as nodes
 from app.solvers.allocation.problem import (
     AllocationOrder,
@@ -35,15 +38,17 @@ OUR_CODE: Mapping[UnallocatedCode, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What one run works on. `room`: (carrier, day) -> shipments still to book, where a day has a row of its own.
+    """What one run works on. `room`: (carrier, day, service) -> shipments still to book, where a day has its own row.
 
-    `handled`: (node, day) -> shipments that the node has to handle on the day already.
+    The service is "" for all of the carrier's together. `node_room`: (node, day) -> shipments still to book.
+    `waiting`: (node, day) -> shipments that the node has to hand out on the day still.
     """
 
     demands: Sequence[Demand]
     network: Network
-    room: Mapping[tuple[uuid.UUID, date], int]
-    handled: Mapping[tuple[uuid.UUID, date], int]
+    room: Mapping[tuple[uuid.UUID, date, str], int]
+    node_room: Mapping[tuple[uuid.UUID, date], int]
+    waiting: Mapping[tuple[uuid.UUID, date], int]
     policy_name: str
     policy_version: int
 
@@ -59,19 +64,48 @@ class Posed:
 
 def pose(loaded: Loaded) -> Posed:
     """The problem of all waiting orders together."""
+    found = possible(loaded.demands, loaded.network)
     orders: list[AllocationOrder] = []
     by_order: dict[str, dict[str, Candidate]] = {}
-    ruled_out: dict[str, Sequence[RuledOut]] = {}
     resources: dict[str, Resource] = {}
-    for demand in loaded.demands:
+    for demand, ways in zip(loaded.demands, found.candidates, strict=True):
         key = str(demand.order.id)
-        found, ruled_out[key] = candidates(demand, loaded.network)
-        by_order[key] = {candidate.id: candidate for candidate in found}
-        options = tuple(_option(candidate, loaded, resources) for candidate in by_order[key].values())
-        penalty = LEFT_OUT_MINOR + LEFT_OUT_PER_PRIORITY_MINOR * demand.order.priority
-        orders.append(AllocationOrder(id=key, options=options, unallocated_penalty=penalty))
+        by_order[key] = {candidate.id: candidate for candidate in ways}
+        options = tuple(option(candidate, loaded, resources) for candidate in by_order[key].values())
+        orders.append(AllocationOrder(id=key, options=options, unallocated_penalty=penalty(demand)))
     problem = AllocationProblem(orders=tuple(orders), resources=tuple(resources.values()))
+    ruled_out = {str(demand.order.id): why for demand, why in zip(loaded.demands, found.ruled_out, strict=True)}
     return Posed(problem=problem, candidates=by_order, ruled_out=ruled_out)
+
+
+def penalty(demand: Demand) -> int:
+    """What leaving an order out costs, in minor units."""
+    return LEFT_OUT_MINOR + LEFT_OUT_PER_PRIORITY_MINOR * demand.order.priority
+
+
+@dataclass(frozen=True, kw_only=True)
+class Possible:
+    """For each demand the ways to serve it, cheapest first, and what rules out the others."""
+
+    candidates: Sequence[list[Candidate]]
+    ruled_out: Sequence[list[RuledOut]]
+
+
+def possible(demands: Sequence[Demand], network: Network) -> Possible:
+    """Every way to serve each demand, undivided or shared by two nodes."""
+    if not demands:
+        return Possible(candidates=[], ruled_out=[])
+    ways = Ways(demands, network)
+    found = [ways.candidates(number) for number in range(len(demands))]
+    divided = {
+        number: demand
+        for number, demand in enumerate(demands)
+        if len(demand.lines) > 1 or (not found[number] and demand.lines[0].quantity > 1)
+    }
+    shared = splits(divided, network, is_served={number: bool(found[number]) for number in divided})
+    for number, candidates in shared.items():
+        found[number] = sorted([*found[number], *candidates], key=lambda each: (each.cost_minor, each.id))
+    return Possible(candidates=found, ruled_out=[list(ways.ruled_out(number)) for number in range(len(demands))])
 
 
 def reason(unallocated: Unallocated, ruled_out: Sequence[RuledOut]) -> Json:
@@ -95,57 +129,79 @@ def _relaxation(found: AllocationRelaxation | None) -> Json | None:
     return {"constraint": found.constraint, "change": found.change, "costMinor": found.cost}
 
 
-def _option(candidate: Candidate, loaded: Loaded, resources: dict[str, Resource]) -> Option:
+def option(candidate: Candidate, loaded: Loaded, resources: dict[str, Resource]) -> Option:
+    """A candidate as the solver knows it; the resources that it draws from are added to `resources`."""
     uses: dict[str, int] = {}
     for part in candidate.parts:
-        for resource, amount in _drawn(part, candidate.day, loaded):
-            resources.setdefault(resource.id, resource)
-            uses[resource.id] = uses.get(resource.id, 0) + amount
+        for id, amount in drawn(part, loaded, resources):
+            uses[id] = uses.get(id, 0) + amount
     return Option(
         id=candidate.id,
         node="+".join(part.node.reference for part in candidate.parts),
         carrier="+".join(part.carrier.reference for part in candidate.parts),
-        service=candidate.parts[0].carrier.reference,
+        service="+".join(part.service for part in candidate.parts),
         window=f"{candidate.window_start.isoformat()}/{candidate.window_end.isoformat()}",
         costs=tuple(CostComponent(component=name, amount=amount) for name, amount in candidate.costs),
         uses=tuple(Use(resource_id=key, amount=amount) for key, amount in uses.items()),
     )
 
 
-def _drawn(part: Part, day: date, loaded: Loaded) -> list[tuple[Resource, int]]:
-    """What a part draws from the shared limits."""
-    node, carrier = part.node, part.carrier
-    stock = loaded.network.available.get(node.id, {})
-    drawn = [
-        (
-            Resource(
-                id=f"stock|{node.id}|{sku}",
-                kind=ResourceKind.STOCK,
-                capacity=stock.get(sku, 0),
-                name=f"{sku} at {node.reference}",
-            ),
-            quantity,
-        )
-        for sku, quantity in part.quantities.items()
-    ]
-    throughput = Resource(
-        id=f"node|{node.id}|{day}",
+def drawn(part: Part, loaded: Loaded, resources: dict[str, Resource]) -> Iterator[tuple[str, int]]:
+    """What a part draws from the shared limits, which are added to `resources`: id, amount."""
+    node, day = part.node, part.day
+    for sku, quantity in part.quantities.items():
+        id = f"stock|{node.id}|{sku}"
+        if id not in resources:
+            resources[id] = _of_stock(id, node, sku, loaded.network)
+        yield id, quantity
+    id = f"node|{node.id}|{day}"
+    if id not in resources:
+        resources[id] = _of_node(id, node, day, loaded)
+    yield id, 1
+    for id in _carrier_limits(part, loaded.network):
+        if id not in resources:
+            resources[id] = _of_carrier(id, part, loaded)
+        yield id, 1
+
+
+def _carrier_limits(part: Part, network: Network) -> Iterator[str]:
+    """The carrier's day, that of the service where it has a limit of its own, and contracts with a maximum."""
+    terms = network.terms[part.carrier.id, part.service]
+    yield f"carrier|{part.carrier.id}|{part.day}"
+    if terms.document.daily_limit is not None:
+        yield f"carrier|{part.carrier.id}|{part.day}|{part.service}"
+    for contract in terms.contracts_on(part.day):
+        if contract.maximum_shipments is not None:
+            yield f"contract|{contract.id}"
+
+
+def _of_stock(id: str, node: FulfilmentNode, sku: str, network: Network) -> Resource:
+    there = network.available.get(node.id, {}).get(sku, 0)
+    return Resource(id=id, kind=ResourceKind.STOCK, capacity=there, name=f"{sku} at {node.reference}")
+
+
+def _of_node(id: str, node: FulfilmentNode, day: date, loaded: Loaded) -> Resource:
+    """What the node can still take on the day: by its limit, and by the hours that are left of it."""
+    still = nodes.daily_throughput(node, day, after=loaded.network.now) - loaded.waiting.get((node.id, day), 0)
+    room = loaded.node_room.get((node.id, day), nodes.daily_throughput(node, day))
+    return Resource(
+        id=id,
         kind=ResourceKind.NODE_THROUGHPUT,
-        capacity=max(0, _throughput(part, day, loaded.network.now) - loaded.handled.get((node.id, day), 0)),
+        capacity=max(0, min(still, room)),
         name=f"node {node.reference} on {day}",
     )
-    capacity = Resource(
-        id=f"carrier|{carrier.id}|{day}",
-        kind=ResourceKind.CARRIER_CAPACITY,
-        capacity=loaded.room.get((carrier.id, day), carrier.daily_limit),
-        name=f"carrier {carrier.reference} on {day}",
-    )
-    return [*drawn, (throughput, 1), (capacity, 1)]
 
 
-def _throughput(part: Part, day: date, now: datetime) -> int:
-    """How many shipments the node can handle in what is left of its opening hours on the day."""
-    opens, closes = nodes.opening(part.node, day)
-    start = max(opens, now.astimezone(ZoneInfo(part.node.time_zone)))
-    hours = max(0.0, (closes - start).total_seconds() / 3_600)
-    return int(part.node.throughput_per_hour * hours)
+def _of_carrier(id: str, part: Part, loaded: Loaded) -> Resource:
+    carrier, day, terms = part.carrier, part.day, loaded.network.terms[part.carrier.id, part.service]
+    kind = ResourceKind.CARRIER_CAPACITY
+    if id.startswith("contract|"):
+        contract = next(each for each in terms.contracts if id == f"contract|{each.id}")
+        left = (contract.maximum_shipments or 0) - contract.booked
+        return Resource(id=id, kind=kind, capacity=max(0, left), name=f"contract {contract.reference}")
+    if id.endswith(f"|{day}"):
+        left = loaded.room.get((carrier.id, day, ""), carrier.daily_limit)
+        return Resource(id=id, kind=kind, capacity=left, name=f"carrier {carrier.reference} on {day}")
+    left = loaded.room.get((carrier.id, day, part.service), terms.document.daily_limit or 0)
+    name = f"{part.service} of carrier {carrier.reference} on {day}"
+    return Resource(id=id, kind=kind, capacity=left, name=name)

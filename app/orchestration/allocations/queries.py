@@ -1,30 +1,37 @@
 """Reading allocations, and what an allocation run starts from."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, false, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import STAFF, SYSTEM, Principal, PrincipalKind
+from app.learning.lateness import PunctualityTable
 from app.models import (
     Allocation,
-    Carrier,
     CarrierCapacity,
+    FulfilmentNode,
+    NodeCapacity,
     Order,
     OrderState,
     Shipment,
     Vehicle,
 )
-from app.orchestration.allocations.candidates import Demand, Network
+from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.problem import Loaded
 from app.orchestration.carriers import queries as carriers
+from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.inventory import queries as stock
+from app.orchestration.lanes import queries as lanes
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.orders import queries as orders
 from app.orchestration.policies import queries as rules
+from app.orchestration.policies.queries import Current
+from app.orchestration.products import queries as products
 from app.orchestration.shipments.policies import AT_NODE
 from app.orchestration.tenders import queries as tenders
 
@@ -69,26 +76,57 @@ async def waiting(
     if after is not None:
         statement = statement.where(col(Order.id) > after)
     found = list(await session.scalars(statement.order_by(col(Order.id)).limit(limit)))
-    if not found:
-        return None
+    return await loaded(session, found, setting=await setting(session, now=now), now=now) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What changes by the hour at most, and may be read once for many orders."""
+
+    nodes: Sequence[FulfilmentNode]
+    services: Sequence[ServiceTerms]
+    fleets: Collection[tuple[uuid.UUID, uuid.UUID]]
+    policy: Current
+    punctuality: PunctualityTable
+    read_at: datetime
+
+
+async def setting(session: AsyncSession, *, now: datetime) -> Setting:
+    """Nodes, services, fleets, rules, and how punctual each lane has been."""
+    return Setting(
+        nodes=await nodes.active(session),
+        services=await carriers.services(session, since=now.date()),
+        fleets=await _fleets(session),
+        policy=await rules.current_version(session),
+        punctuality=await lanes.punctuality(session, now=now),
+        read_at=now,
+    )
+
+
+async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Setting, now: datetime) -> Loaded:
+    """These orders with all that they can be served from, stock and capacity as they are now."""
     keys = [order.id for order in found]
     lines = await orders.lines_of(session, SYSTEM, keys)
     declined = await tenders.declined_carriers(session, keys)
-    policy = await rules.current_version(session)
+    skus = {line.sku for key in keys for line in lines[key]}
+    today = now.date() - timedelta(days=1)  # it may still be yesterday somewhere
     return Loaded(
         demands=[Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found],
         network=Network(
-            nodes=await nodes.active(session),
-            carriers=await carriers.active(session),
-            available=await stock.available_by_node(session, {line.sku for key in keys for line in lines[key]}),
-            fleets=await _fleets(session),
-            policy=policy.document,
+            nodes=setting.nodes,
+            services=setting.services,
+            available=await stock.available_by_node(session, skus),
+            fleets=setting.fleets,
+            policy=setting.policy.document,
             now=now,
+            products=await products.by_skus(session, skus),
+            punctuality=setting.punctuality,
         ),
-        room=await _room(session),
-        handled=await _handled(session),
-        policy_name=policy.name,
-        policy_version=policy.version,
+        room=await _room(session, since=today),
+        node_room=await _node_room(session, since=today),
+        waiting=await _waiting(session),
+        policy_name=setting.policy.name,
+        policy_version=setting.policy.version,
     )
 
 
@@ -99,16 +137,30 @@ async def _fleets(session: AsyncSession) -> set[tuple[uuid.UUID, uuid.UUID]]:
     return {(carrier_id, node_id) for carrier_id, node_id in found.all()}
 
 
-async def _room(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:
-    found = await session.scalars(
-        select(CarrierCapacity)
-        .join(Carrier, col(Carrier.id) == col(CarrierCapacity.carrier_id))
-        .where(col(CarrierCapacity.service) == "")
+async def _room(session: AsyncSession, *, since: date) -> dict[tuple[uuid.UUID, date, str], int]:
+    found = await session.execute(
+        select(
+            col(CarrierCapacity.carrier_id),
+            col(CarrierCapacity.date),
+            col(CarrierCapacity.service),
+            col(CarrierCapacity.daily_limit) - col(CarrierCapacity.booked),
+        ).where(col(CarrierCapacity.date) >= since)
     )
-    return {(row.carrier_id, row.date): row.daily_limit - row.booked for row in found}
+    return {(carrier_id, day, service): left for carrier_id, day, service, left in found.all()}
 
 
-async def _handled(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:
+async def _node_room(session: AsyncSession, *, since: date) -> dict[tuple[uuid.UUID, date], int]:
+    found = await session.execute(
+        select(
+            col(NodeCapacity.node_id),
+            col(NodeCapacity.date),
+            col(NodeCapacity.daily_limit) - col(NodeCapacity.booked),
+        ).where(col(NodeCapacity.date) >= since)
+    )
+    return {(node_id, day): left for node_id, day, left in found.all()}
+
+
+async def _waiting(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:
     """What each node still has to hand out, by day."""
     found = await session.execute(
         select(col(Allocation.node_id), col(Allocation.capacity_date), func.count())

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.models.base import Json
-from app.orchestration.allocations.candidates import Candidate, Demand, RuledOut
+from app.orchestration.allocations.batches import Demand
+from app.orchestration.allocations.candidates import Candidate, RuledOut
 from app.orchestration.allocations.problem import Loaded, Posed, reason
 from app.solvers.allocation.solution import AllocationSolution, RejectedOption
 

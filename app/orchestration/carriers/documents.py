@@ -122,9 +122,11 @@ class RateCard(DocumentPart):
 class ServiceDocument(DocumentPart):
     """One service of one carrier. `skills`: what it can do, such as COLD, HAZARDOUS, TWO_PERSON; None: the carrier's.
 
-    `daily_limit` counts shipments of this service, on top of the carrier's own limit.
+    `serves`: the service levels that it fulfils besides the one of its own name. `daily_limit` counts shipments of this
+    service, on top of the carrier's own limit. `transit_days` lie between the node's door and the customer's.
     """
 
+    serves: frozenset[Name] = frozenset()
     zones: tuple[Zone, ...] = ()
     limits: Limits = Limits()
     skills: frozenset[str] | None = None

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, select, true
@@ -10,7 +11,8 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.errors import NotFound, Refusal
-from app.models import Carrier, CarrierCapacity
+from app.models import Carrier, CarrierCapacity, CarrierContract, CarrierService
+from app.orchestration.carriers.terms import ServiceTerms, terms
 from app.orchestration.paging import Page, page
 
 SEEING_ALL = STAFF | {
@@ -46,6 +48,17 @@ async def by_references(session: AsyncSession, references: Collection[str]) -> d
 async def active(session: AsyncSession) -> list[Carrier]:
     """Every carrier that works, by reference."""
     return list(await session.scalars(select(Carrier).where(col(Carrier.is_active)).order_by(col(Carrier.reference))))
+
+
+async def services(session: AsyncSession, *, since: date) -> list[ServiceTerms]:
+    """Every service of every carrier that works, complete, with the contracts that hold on `since` or later."""
+    rows = await session.scalars(select(CarrierService).order_by(col(CarrierService.code)))
+    contracts = await session.scalars(
+        select(CarrierContract)
+        .where(col(CarrierContract.valid_until) >= since)
+        .order_by(col(CarrierContract.reference))
+    )
+    return terms(await active(session), rows, contracts)
 
 
 async def listed(session: AsyncSession, viewer: Principal, **arguments: Any) -> Page[Carrier]:

@@ -38,7 +38,10 @@ class Loads:
 
 @dataclass(frozen=True, kw_only=True)
 class Trips:
-    """How far each load goes from the node, into which zone (a number of `zones`), and on which local day."""
+    """How far each load goes, into which zone (a number of `zones`), on which local day.
+
+    `metres` and `zone_numbers` are [loads], or [nodes, loads] for several nodes at once.
+    """
 
     metres: Floats
     zones: Sequence[Zone]
@@ -48,10 +51,10 @@ class Trips:
 
 
 def rate(card: RateCard, loads: Loads, trips: Trips) -> dict[str, Minors]:
-    """Minor units of each part of the price, for each load. Parts that the card does not have are left out."""
-    parts = {name: amounts for name, amounts in _freight(card, loads, trips).items() if amounts.any()}
-    subtotal = np.full(len(trips.metres), card.base_minor, dtype=np.int64) + sum(parts.values(), _zeros(trips))
-    parts = {"base": np.full(len(trips.metres), card.base_minor, dtype=np.int64), **parts}
+    """Minor units of each part of the price, in the shape of `trips.metres`."""
+    parts = {"base": _zeros(trips) + card.base_minor}
+    parts |= {name: _zeros(trips) + amounts for name, amounts in _freight(card, loads, trips).items()}
+    subtotal = total(parts)
     missing = np.maximum(0, card.minimum_minor - subtotal)
     if missing.any():
         parts["minimum"] = missing
@@ -82,8 +85,9 @@ def _freight(card: RateCard, loads: Loads, trips: Trips) -> dict[str, Minors]:
     parts = {
         "distance": _up(card.per_km_minor * km),
         "weight": _up(card.per_kg_minor * np.maximum(0.0, kg - card.free_kg)) + _bracket(card, kg),
-        "stop": np.full(len(km), card.per_stop_minor, dtype=np.int64),
     }
+    if card.per_stop_minor:
+        parts["stop"] = np.full(len(kg), card.per_stop_minor, dtype=np.int64)
     if card.zones:
         of_zone = np.array([card.zones.get(zone.name, 0) for zone in trips.zones] + [0], dtype=np.int64)
         parts["zone"] = of_zone[trips.zone_numbers]
@@ -102,10 +106,7 @@ def _bracket(card: RateCard, kg: Floats) -> Minors:
 
 def _due(when: Condition, loads: Loads, trips: Trips) -> Flags:
     """For which loads every part of the condition holds."""
-    count = len(trips.metres)
-    if not _on_day(when, trips.day):
-        return np.zeros(count, dtype=bool)
-    due = np.ones(count, dtype=bool)
+    due = np.full(trips.metres.shape, _on_day(when, trips.day))
     for least, amounts in (
         (when.above_kg, loads.weight_kg),
         (when.above_litres, loads.volume_l),
@@ -120,7 +121,7 @@ def _due(when: Condition, loads: Loads, trips: Trips) -> Flags:
     if when.postcode_prefixes:
         due &= has_prefix(trips.doors.postcodes, when.postcode_prefixes)
     if when.skills:
-        due &= np.fromiter((when.skills <= set(skills) for skills in loads.skills), bool, count)
+        due &= np.fromiter((when.skills <= set(skills) for skills in loads.skills), bool, len(loads.skills))
     return due
 
 
@@ -137,4 +138,4 @@ def _up(amounts: Floats) -> Minors:
 
 
 def _zeros(trips: Trips) -> Minors:
-    return np.zeros(len(trips.metres), dtype=np.int64)
+    return np.zeros(trips.metres.shape, dtype=np.int64)

@@ -48,8 +48,8 @@ def metres_from(place: Point, doors: Doors) -> Floats:
 
 
 def zone_numbers(zones: Sequence[Zone], doors: Doors, *, metres: Floats) -> Numbers:
-    """For each door the number of its zone in `zones`, or NOWHERE. `metres`: from the node to each door."""
-    found = np.full(len(doors), NOWHERE, dtype=np.int64)
+    """The number of each door's zone in `zones`, or NOWHERE, in the shape of `metres`: [doors] or [nodes, doors]."""
+    found = np.full(metres.shape, NOWHERE, dtype=np.int64)
     for number, zone in enumerate(zones):
         free = found == NOWHERE
         if not free.any():

@@ -1,0 +1,216 @@
+"""A batch of demands as arrays: where each goes, what it weighs, when it is due. Pure: no clock, no database."""
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from app.core.geo import Point
+from app.learning.lateness import PunctualityTable
+from app.models import FulfilmentNode, Order, OrderLine, Product
+from app.orchestration.carriers.rating import Loads, Minors
+from app.orchestration.carriers.terms import ServiceTerms
+from app.orchestration.carriers.zones import Doors, Flags, Floats, Numbers, normalised_postcode
+from app.orchestration.lanes.names import area_of
+from app.orchestration.nodes import policies as nodes
+from app.orchestration.policies.documents import PolicyDocument
+
+Found = TypeVar("Found")
+
+LATER_DAYS = 3
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """An order that waits, with its lines, and the carriers that declined it."""
+
+    order: Order
+    lines: Sequence[OrderLine]
+    declined: Collection[uuid.UUID] = ()
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """Sku -> quantity."""
+        return {line.sku: line.quantity for line in self.lines}
+
+    @property
+    def door(self) -> Point:
+        """Where it goes."""
+        return Point(latitude=self.order.latitude, longitude=self.order.longitude)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What orders are served from. `fleets`: the (carrier, node) pairs where an own fleet has vehicles.
+
+    `available`: node -> sku -> what can still be promised. `products` may leave out what is ordinary and small.
+    `calendar` remembers hours and cut-offs that were worked out before.
+    """
+
+    nodes: Sequence[FulfilmentNode]
+    services: Sequence[ServiceTerms]
+    available: Mapping[uuid.UUID, Mapping[str, int]]
+    fleets: Collection[tuple[uuid.UUID, uuid.UUID]]
+    policy: PolicyDocument
+    now: datetime
+    products: Mapping[str, Product] = field(default_factory=dict)
+    punctuality: PunctualityTable = field(default_factory=PunctualityTable)
+    calendar: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    @cached_property
+    def terms(self) -> dict[tuple[uuid.UUID, str], ServiceTerms]:
+        """(carrier, service) -> its terms."""
+        return {(terms.carrier.id, terms.code): terms for terms in self.services}
+
+    def zone(self, node: FulfilmentNode) -> ZoneInfo:
+        """A node's time zone."""
+        return self._remembered(("zone", node.id), lambda: ZoneInfo(node.time_zone))
+
+    def opening(self, node: FulfilmentNode, day: date) -> tuple[float, float]:
+        """When a node opens and closes on a local day, in seconds since 1970."""
+
+        def found() -> tuple[float, float]:
+            opens, closes = nodes.opening(node, day)
+            return opens.timestamp(), closes.timestamp()
+
+        return self._remembered(("opening", node.id, day), found)
+
+    def node_cutoff(self, node: FulfilmentNode, service: str, day: date) -> float:
+        """Until when an order of a local day leaves a node by a service, in seconds since 1970."""
+        key = ("node_cutoff", node.id, service, day)
+        return self._remembered(key, lambda: nodes.cutoff(node, day, service=service).timestamp())
+
+    def carrier_cutoff(self, terms: ServiceTerms, day: date, zone: ZoneInfo) -> float:
+        """Until when a service takes shipments of a local day, in seconds since 1970."""
+        key = ("carrier_cutoff", terms.carrier.id, terms.code, day, zone.key)
+        return self._remembered(key, lambda: terms.cutoff(day, zone=zone).timestamp())
+
+    def _remembered(self, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
+        if key not in self.calendar:
+            self.calendar[key] = find()
+        found: Found = self.calendar[key]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One entry per demand in each array, times in seconds since 1970. `quantities`: sku -> quantity, part or whole."""
+
+    demands: Sequence[Demand]
+    quantities: Sequence[Mapping[str, int]]
+    products: Mapping[str, Product]
+
+    def __len__(self) -> int:
+        return len(self.demands)
+
+    @cached_property
+    def doors(self) -> Doors:
+        """Where they go."""
+        orders = [demand.order for demand in self.demands]
+        return Doors(
+            latitudes=np.array([order.latitude for order in orders]),
+            longitudes=np.array([order.longitude for order in orders]),
+            countries=[order.country for order in orders],
+            postcodes=[normalised_postcode(order.postal_code) for order in orders],
+        )
+
+    @cached_property
+    def loads(self) -> Loads:
+        """What goes there."""
+        weights, volumes, lengths, girths = [], [], [], []
+        for demand, quantities in zip(self.demands, self.quantities, strict=True):
+            sizes = [_size(self.products.get(sku)) for sku in quantities]
+            weights.append(sum(line.weight_kg * quantities.get(line.sku, 0) for line in demand.lines))
+            volumes.append(sum(line.volume_l * quantities.get(line.sku, 0) for line in demand.lines))
+            lengths.append(max((length for length, _ in sizes), default=0.0))
+            girths.append(max((girth for _, girth in sizes), default=0.0))
+        return Loads(
+            weight_kg=np.array(weights, dtype=np.float64),
+            volume_l=np.array(volumes, dtype=np.float64),
+            length_cm=np.array(lengths, dtype=np.float64),
+            girth_cm=np.array(girths, dtype=np.float64),
+            skills=[tuple(sorted(demand.order.required_skills)) for demand in self.demands],
+        )
+
+    @cached_property
+    def units(self) -> Minors:
+        """How many pieces each has."""
+        return np.array([sum(quantities.values()) for quantities in self.quantities], dtype=np.int64)
+
+    @cached_property
+    def window_start(self) -> Floats:
+        """When the promised window opens."""
+        return np.array([_promised(demand.order)[0].timestamp() for demand in self.demands])
+
+    @cached_property
+    def window_end(self) -> Floats:
+        """When the promised window closes."""
+        return np.array([_promised(demand.order)[1].timestamp() for demand in self.demands])
+
+    @cached_property
+    def may_wait(self) -> Flags:
+        """Whether the customer named no window, so that the same hours of a later day are possible, too."""
+        return np.array([demand.order.requested_start is None for demand in self.demands], dtype=bool)
+
+    @cached_property
+    def areas(self) -> tuple[list[str], Numbers]:
+        """The areas of the doors, and the place of each demand's among them."""
+        numbers: dict[str, int] = {}
+        places = [numbers.setdefault(area_of(demand.order), len(numbers)) for demand in self.demands]
+        return list(numbers), np.array(places, dtype=np.int64)
+
+    @cached_property
+    def kinds(self) -> list[frozenset[str]]:
+        """The kinds of goods in each."""
+        return [
+            frozenset(product.goods_kind for sku in quantities if (product := self.products.get(sku)) is not None)
+            for quantities in self.quantities
+        ]
+
+    def window(self, number: int, *, later: int) -> tuple[datetime, datetime]:
+        """The window of one demand, so many days after the promised one."""
+        start, end = _promised(self.demands[number].order)
+        return start + timedelta(days=later), end + timedelta(days=later)
+
+    def days(self, zone: ZoneInfo, *, later: int, now: datetime) -> Numbers:
+        """The local day, as an ordinal, on which each is to be at the door: that of its window, but not before now."""
+        shift, instant = later * DAY_SECONDS, now.timestamp()
+        key = (zone.key, later)
+        if key not in self._days:
+            starts, ends = self.window_start + shift, self.window_end + shift
+            seconds = np.maximum(starts, np.minimum(instant, ends))
+            self._days[key] = np.array([_local_day(second, zone).toordinal() for second in seconds.tolist()])
+        return self._days[key]
+
+    @cached_property
+    def _days(self) -> dict[tuple[str, int], Numbers]:
+        return {}
+
+
+def whole(demands: Sequence[Demand], network: Network) -> Batch:
+    """The demands, each undivided."""
+    return Batch(demands=demands, quantities=[demand.quantities for demand in demands], products=network.products)
+
+
+def _promised(order: Order) -> tuple[datetime, datetime]:
+    assert order.promised_start is not None, "intake promises every order a window"
+    assert order.promised_end is not None, "intake promises every order a window"
+    return order.promised_start, order.promised_end
+
+
+def _local_day(second: float, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(second, UTC).astimezone(zone).date()
+
+
+def _size(product: Product | None) -> tuple[float, float]:
+    """The longest side, and it with the girth: twice the sum of the others."""
+    if product is None:
+        return 0.0, 0.0
+    longest, *others = sorted((product.length_cm, product.width_cm, product.height_cm), reverse=True)
+    return longest, longest + 2 * sum(others)

@@ -1,0 +1,1 @@
+"""Lanes: what each carrier really did, by service, node and area."""
