@@ -16,6 +16,7 @@ from app.auth.principals import Principal
 from app.models import (
     Allocation,
     AllocationState,
+    DecisionKind,
     DeliveryAttempt,
     FailureReason,
     Order,
@@ -30,7 +31,7 @@ from app.orchestration.events.log import Subject
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies import queries as rules
-from app.orchestration.shipments import failures, goods, policies
+from app.orchestration.shipments import failures, goods, policies, proposals
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.shipments.rollup import order_events
 
@@ -285,15 +286,19 @@ async def _after_failure(
     first = await session.scalar(
         select(func.min(col(DeliveryAttempt.at))).where(col(DeliveryAttempt.shipment_id) == shipment.id)
     )
+    policy = await rules.current(session)
     found = failures.after_failure(
         happening.reason or FailureReason.OTHER,
         attempts=shipment.attempt_count,
-        policy=await rules.current(session),
+        policy=policy,
         at=at,
         first_failed_at=first or at,
     )
     shipment.not_before = found.not_before
     shipment.eta_expected = shipment.eta_earliest = shipment.eta_latest = None
+    if not policy.autonomy_of(DecisionKind.REATTEMPT).may_act(confidence=None):
+        await proposals.propose(session, shipment, found, wait_until=(first or at) + policy.return_after, now=now)
+        return
     if found.not_before is not None:
         return
     shipment.state = policies.next_state(shipment, ShipmentEvent.SEND_BACK)
