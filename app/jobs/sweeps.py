@@ -9,6 +9,7 @@ from app.jobs.queue import QueueName, key_of, parts_key
 from app.jobs.workshop import Workshop
 from app.models import JobKind
 from app.orchestration.bookings import reader as bookings
+from app.orchestration.calls import operations as calls
 from app.orchestration.counters import reader as counters
 from app.orchestration.etas import reader as etas
 from app.orchestration.exceptions import operations as exceptions
@@ -37,6 +38,12 @@ async def carry_events(workshop: Workshop) -> None:
         await returns.send_back_due(session, now=clock.now())
     if await relay.drain(workshop.database, readers_of(workshop), exceptions.record_event_passed_over):
         await workshop.doorbell.ring(QueueName.NOTIFY)
+
+
+async def tidy_up(workshop: Workshop) -> None:
+    """Forgets what nobody asks for any more."""
+    async with workshop.database.transaction() as session:
+        await calls.forget(session, now=clock.now())
 
 
 async def start_due_jobs(workshop: Workshop) -> None:

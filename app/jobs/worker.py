@@ -26,6 +26,7 @@ from app.jobs.queue import QueueName
 from app.jobs.workshop import Workshop
 
 EVERY_SECOND = set(range(60))
+TIDY_MINUTE = 17  # of every hour
 # A job may take this long before arq cancels it; the solver's own limit is far below.
 JOB_TIMEOUT_SECONDS = 3_600
 # What is nearly done when a worker ends may finish; the rest is taken up by another when its lease runs out.
@@ -50,13 +51,19 @@ def build(name: QueueName, workshop: Workshop) -> Worker:
     async def run_job(_: dict[Any, Any], job_id: str) -> None:
         await running.run_job(workshop, job_id)
 
+    async def tidy_up(_: dict[Any, Any]) -> None:
+        await sweeps.tidy_up(workshop)
+
+    cron_jobs = [cron(cast("WorkerCoroutine", sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)]
+    if name is QueueName.DEFAULT:
+        cron_jobs.append(cron(cast("WorkerCoroutine", tidy_up), name="cron:tidy_up", minute={TIDY_MINUTE}))
     return _worker(
         workshop,
         functions=[
             func(cast("WorkerCoroutine", sweep), name="sweep", keep_result=0),
             func(cast("WorkerCoroutine", run_job), name="run_job", keep_result=0),
         ],
-        cron_jobs=[cron(cast("WorkerCoroutine", sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)],
+        cron_jobs=cron_jobs,
         queue_name=queue.key_of(name),
         max_jobs=CONCURRENCY[name],
     )

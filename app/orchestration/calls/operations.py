@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +17,8 @@ from app.models.base import Json
 
 Work = Callable[[AsyncSession], Awaitable[Json]]
 
+# A device that was offline for longer than this sends its calls as new ones.
+REMEMBERED = timedelta(days=30)
 # SQLSTATE of a lock that was not granted in time.
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -44,6 +46,11 @@ async def perform(database: Database, *, call: Call | None, now: datetime, work:
         if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
             raise
         raise Conflict("BUSY", "Something else is changing the same data. Retry in a moment.") from error
+
+
+async def forget(session: AsyncSession, *, now: datetime) -> None:
+    """Forgets calls that nobody repeats any more."""
+    await session.execute(delete(IdempotentCall).where(col(IdempotentCall.at) < now - REMEMBERED))
 
 
 async def _once(session: AsyncSession, *, call: Call | None, now: datetime, work: Work) -> Json:
