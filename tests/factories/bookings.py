@@ -115,6 +115,7 @@ async def a_shipment(
             actor=SYSTEM,
             now=now,
         )
+        shipment.estimated_minor = 500
         carrier.tender_mode = mode
         if mode is TenderMode.AUTOMATIC:
             shipments.begin(session, shipment, ShipmentEvent.ASSIGN, actor=SYSTEM, now=now)
