@@ -12,9 +12,11 @@ from itertools import pairwise
 import numpy as np
 
 from app.solvers.budget import Budget
+from app.solvers.routing.costing import plan_legs
 from app.solvers.routing.decomposition import Part, Whole, cut, data_of, first_parts, join
 from app.solvers.routing.kernel import Improved, Plan, improve
 from app.solvers.routing.points import legs
+from app.solvers.routing.recombination import Pool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,14 @@ class Schedule:
     part_size: int
     heat: float
     cooling: float
+    recombines: bool = True
+
+
+# Routes of hot rounds are no good; those of cold ones are put together anew at these shares of the rounds.
+POOLED_FROM = 0.6
+RECOMBINED_AT = (0.8, 0.9, 1.0)
+RECOMBINATION_SHARE = 0.03
+MOST_RECOMBINATION_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,8 @@ def anneal(whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed
     stop = budget.stop
     dice = np.random.SeedSequence(seed)
     current, best, iterations = plan, None, 0
+    pool_of_routes = Pool(whole) if schedule.recombines else None
+    recombined = {round(schedule.rounds * share) for share in RECOMBINED_AT}
     borders = np.linspace(min(budget.share(), 0.99), 1.0, schedule.rounds + 1)
     with ThreadPoolExecutor(stop.threads) as pool:
         for number, (begin, end) in enumerate(pairwise(borders.tolist())):
@@ -71,13 +83,32 @@ def anneal(whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed
                 cost=sum(one.cost for one in improved),
                 iterations=iterations,
             )
-            current = found.plan
-            if best is None or found.cost < best.cost:
-                best = found
+            current = join(parts, [one.last for one in improved])
+            best = found if best is None or found.cost < best.cost else best
+            if pool_of_routes is not None and end > POOLED_FROM:
+                pool_of_routes.add(found.plan)
+                pool_of_routes.add(current)
+            if pool_of_routes is not None and number + 1 in recombined:
+                best = recombine(pool_of_routes, best, budget)
+                current = best.plan
             on_round((number + 1) / schedule.rounds, best)
     if best is None:
         raise AssertionError("A schedule has at least one round.")
     return Found(plan=best.plan, cost=best.cost, iterations=iterations)
+
+
+def recombine(pool: Pool, best: Found, budget: Budget) -> Found:
+    """The best of all pooled routes, where that is better than the best plan."""
+    limit = budget.stop.seconds or budget.stop.processor_seconds or MOST_RECOMBINATION_SECONDS / RECOMBINATION_SHARE
+    pool.add(best.plan)
+    plan = pool.best(best.plan, seconds=min(RECOMBINATION_SHARE * limit, MOST_RECOMBINATION_SECONDS))
+    if plan is None or not len(plan.kinds):
+        return best
+    cost = pool.add(plan)
+    return Found(plan=plan, cost=cost, iterations=best.iterations) if cost < best.cost - SMALLEST_GAIN else best
+
+
+SMALLEST_GAIN = 1e-6
 
 
 def _parts_of(whole: Whole, plan: Plan, schedule: Schedule, seed: int) -> list[Part]:
@@ -153,19 +184,11 @@ def _work(whole: Whole, slice: Slice, budget: Budget) -> Improved:
 
 def mean_leg(whole: Whole, plan: Plan) -> float:
     """What a leg of the plan costs on average, in metres and seconds driven."""
-    starts, ends = whole.leg_places(plan)
+    metres, seconds = plan_legs(whole, plan)
     kinds = whole.data.kinds
-    lengths = np.diff(plan.starts) + 1
-    leg_kinds = np.repeat(plan.kinds, lengths)
-    profiles = np.zeros(len(leg_kinds), int) if kinds.profiles is None else np.asarray(kinds.profiles)[leg_kinds]
-    total = 0.0
-    for profile, travel in enumerate(whole.travel):
-        here = (profiles == profile) & (starts >= 0) & (ends >= 0)
-        metres, seconds = legs(travel, starts[here], ends[here])
-        per_metre = np.asarray(kinds.costs_per_metre)[leg_kinds[here]]
-        per_second = np.asarray(kinds.costs_per_second)[leg_kinds[here]]
-        total += float((per_metre * metres + per_second * seconds).sum())
-    return max(total / max(len(plan.visits), 1), 1e-6)
+    leg_kinds = np.repeat(plan.kinds, np.diff(plan.starts) + 1)
+    per_metre, per_second = (np.asarray(rate)[leg_kinds] for rate in (kinds.costs_per_metre, kinds.costs_per_second))
+    return max(float((per_metre * metres + per_second * seconds).sum()) / max(len(plan.visits), 1), 1e-6)
 
 
 def first_leg(whole: Whole) -> float:

@@ -76,14 +76,19 @@ def first_parts(whole: Whole, *, size: int, seed: int) -> list[Part]:
     dice = np.random.default_rng(seed)
     kinds = whole.data.kinds
     counts, starts = np.asarray(kinds.counts, dtype=np.intp), np.asarray(kinds.start_rows)
-    nearest = _nearest_start(whole)
+    nearest = _with_mates(whole, _nearest_start(whole))
     parts = []
     for start in np.unique(nearest):
         visits = np.flatnonzero(nearest == start)
         wanted = max(1, round(len(visits) / size))
         groups = _bisect(visits, whole.points, np.ones(whole.data.visit_count), wanted, dice)
-        fleet = np.where(starts == start, counts, 0)
+        group_of = np.full(whole.data.visit_count, -1, np.intp)
         for at, group in enumerate(groups):
+            group_of[group] = at
+        group_of = _with_mates(whole, group_of)
+        fleet = np.where(starts == start, counts, 0)
+        for at in range(wanted):
+            group = visits[group_of[visits] == at]
             share = fleet // wanted + (at < fleet % wanted)
             parts.append(Part(visits=group, counts=share, plan=Plan.of([])))
     return parts
@@ -175,8 +180,18 @@ def _absent(
     for at, group in enumerate(groups):
         group_of[group] = at
     nearest = [int(np.argmin(((centres - point) ** 2).sum(axis=1))) for point in whole.points[left]]
-    owner = group_of[nearest]
+    owners = np.full(whole.data.visit_count, -1, np.intp)
+    owners[left] = group_of[nearest]
+    owner = _with_mates(whole, owners)[left]
     return [left[owner == at] for at in range(len(groups))]
+
+
+def _with_mates(whole: Whole, owners: NDArray[np.intp]) -> NDArray[np.intp]:
+    """[n] the same with both of each pair where the first is."""
+    if whole.data.pairs is not None:
+        owners = owners.copy()
+        owners[whole.data.pairs[:, 1]] = owners[whole.data.pairs[:, 0]]
+    return owners
 
 
 def join(parts: Sequence[Part], plans: Sequence[Plan]) -> Plan:
@@ -202,6 +217,11 @@ def data_of(whole: Whole, part: Part) -> KernelData:
     same = all(one.durations_seconds is one.distances_metres for one in travel)
     durations: Any = distances if same else np.stack([one.durations_seconds for one in travel])
     chosen = {name: getattr(data, name)[visits] for name in PER_VISIT if getattr(data, name) is not None}
+    if data.pairs is not None:
+        here = np.full(data.visit_count, -1, np.intp)
+        here[visits] = np.arange(len(visits))
+        pairs = here[data.pairs]
+        chosen["pairs"] = pairs[(pairs >= 0).all(axis=1)]
     if data.service_seconds is not None:
         chosen["service_seconds"] = np.atleast_2d(data.service_seconds)[:, visits]
     return replace(

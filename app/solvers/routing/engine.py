@@ -4,17 +4,20 @@ Same seed and iterations, same answer, on however many threads. What the arrays 
 other means (see `_search`), never left out.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from app.solvers.budget import Budget
 from app.solvers.progress import OnProgress, Progress, silent
-from app.solvers.routing import ortools_engine
+from app.solvers.routing import ortools_engine, pyvrp_search
 from app.solvers.routing.annealing import Found, Schedule, anneal
 from app.solvers.routing.answering import answer
 from app.solvers.routing.decomposition import Whole
 from app.solvers.routing.flattening import flatten, unknown_to_kernel
 from app.solvers.routing.kernel import FAR, Plan
 from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.pyvrp_model import unknown_to_pyvrp
 from app.solvers.routing.savings import savings_routes
 from app.solvers.routing.schedule import Terms
 from app.solvers.routing.solution import Quality, RoutingSolution
@@ -22,6 +25,8 @@ from app.solvers.routing.validation import require_valid
 from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
+MOST_FOR_PYVRP = 3_000
+FALLBACK_SECONDS = 10.0
 
 
 def solve(
@@ -34,7 +39,7 @@ def solve(
     require_valid(problem)
     budget = Budget(stop)
     if not problem.vehicles or not problem.visits or any(unknown_to_kernel(problem)):
-        return ortools_engine.solve(problem, stop=stop, seed=seed, on_progress=on_progress)
+        return _otherwise(problem, budget=budget, seed=seed, on_progress=on_progress)
     terms = Terms(problem)
     flat = flatten(terms)
 
@@ -53,6 +58,24 @@ def solve(
     on_progress(Progress(fraction=SEARCHED, message="timing and checking"))
     quality = Quality(solver="doorstep", seconds=budget.seconds(), iterations=found.iterations)
     return answer(terms, flat.orders(found.plan), quality)
+
+
+def _otherwise(problem: RoutingProblem, *, budget: Budget, seed: int, on_progress: OnProgress) -> RoutingSolution:
+    """What the kernel cannot be told: by PyVRP where that knows it all, else by the reference engine."""
+    stop = budget.stop
+    few = problem.visits and problem.vehicles and len(problem.visits) <= MOST_FOR_PYVRP
+    if not few or any(unknown_to_pyvrp(pyvrp_search.with_matrix(problem))):
+        seconds = stop.seconds if stop.processor_seconds is None else stop.processor_seconds / stop.threads
+        stop = replace(stop, seconds=min(stop.seconds or seconds or 1e9, seconds or 1e9) if seconds else None)
+        return ortools_engine.solve(problem, stop=stop, seed=seed, on_progress=on_progress)
+    answers, iterations = pyvrp_search.search_whole(problem, budget=budget, seed=seed)
+    on_progress(Progress(fraction=SEARCHED, message=f"{len(answers)} plans found"))
+    if not answers:
+        return ortools_engine.solve(problem, stop=replace(stop, seconds=FALLBACK_SECONDS), seed=seed)
+    quality = Quality(solver="doorstep", seconds=budget.seconds(), iterations=iterations)
+    terms = Terms(problem)
+    solutions = [answer(terms, {id: terms.order(ids) for id, ids in one.items()}, quality) for one in answers]
+    return min(solutions, key=lambda solution: solution.objective)
 
 
 def schedule_for(whole: Whole) -> Schedule:

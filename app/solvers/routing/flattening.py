@@ -42,7 +42,7 @@ def unknown_to_kernel(problem: RoutingProblem) -> Iterator[str]:
         ("reloads", lambda vehicle: vehicle.reload_locations),
     )
     whole = (
-        ("pairs", problem.pairs),
+        ("ride time", any(pair.max_ride_seconds is not None for pair in problem.pairs)),
         ("together or apart", problem.together or problem.apart),
         ("balance", problem.balance_cost_per_second),
         ("traffic", problem.traffic),
@@ -92,6 +92,7 @@ def flatten(terms: Terms) -> Flat:
         service_seconds=_services(problem, kinds, types),
         penalties=np.array([visit.unserved_penalty for visit in problem.visits], dtype=np.float64),
         prices=_prices(problem, kinds),
+        pairs=_pairs(problem),
         **_windows(problem, epoch),
     )
     return Flat(
@@ -123,6 +124,12 @@ def _windows(problem: RoutingProblem, epoch: int) -> dict[str, NDArray[np.int64]
     opens = [0 if window is None else max(0, window.start_seconds - epoch) for window in windows]
     closes = [FAR if window is None else min(FAR, window.end_seconds - epoch) for window in windows]
     return {"opens": np.array(opens, dtype=np.int64), "closes": np.array(closes, dtype=np.int64)}
+
+
+def _pairs(problem: RoutingProblem) -> NDArray[np.intp] | None:
+    number = {visit.id: at for at, visit in enumerate(problem.visits)}
+    pairs = [(number[pair.pickup_visit_id], number[pair.delivery_visit_id]) for pair in problem.pairs]
+    return np.array(pairs, dtype=np.intp) if pairs else None
 
 
 def _services(problem: RoutingProblem, kinds: list[list[Vehicle]], types: list[str]) -> NDArray[np.int64] | None:

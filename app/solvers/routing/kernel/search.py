@@ -23,11 +23,15 @@ SMALLEST_GAIN = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Improved:
-    """The best plan found. `cost` is with the penalties of the absent; `iterations` is how many were done."""
+    """The best plan found. `cost` is with the penalties of the absent; `iterations` is how many were done.
+
+    `last`: the plan that the search ended with, which an annealing in several calls goes on from.
+    """
 
     plan: Plan
     cost: float
     iterations: int
+    last: Plan
 
 
 def improve(
@@ -62,7 +66,9 @@ def improve(
         now = measure()
         size = _next_turn(size, now - before)
         before = now
-    return Improved(plan=plan_of(memory), cost=float(memory.record["best_cost"][0]), iterations=done)
+    best, cost = plan_of(memory), float(memory.record["best_cost"][0])
+    keep_last(memory.record)
+    return Improved(plan=best, cost=cost, iterations=done, last=plan_of(memory))
 
 
 def _nothing_spent() -> float:
@@ -119,6 +125,12 @@ def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> 
         else:
             take_back(m, cost)
         temperature *= cooling
+
+
+@compiled
+def keep_last(memory: Any) -> None:
+    """Remember the current plan in the best one's place."""
+    keep(memory[0])
 
 
 @compiled
