@@ -20,7 +20,7 @@ from app.orchestration.allocations.problem import Loaded, pose
 from app.orchestration.allocations.verdicts import Verdict, verdicts
 
 ORDERS_A_SOLVE = 1_000
-ORDERS_A_TRANSACTION = 50
+ORDERS_A_TRANSACTION = 500
 SOLVE_SECONDS = 20.0
 
 
@@ -57,4 +57,4 @@ async def _solve(loaded: Loaded) -> tuple[list[Verdict], Source]:
         respond_minutes=loaded.network.policy.tender_respond_minutes,
         solver=solution.quality.solver,
     )
-    return list(verdicts(loaded, posed, solution)), source
+    return list(verdicts(loaded, posed, solution, solution.prices)), source

@@ -31,7 +31,7 @@ from app.orchestration.events.log import Subject
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies import queries as rules
-from app.orchestration.shipments import failures, goods, policies, proposals
+from app.orchestration.shipments import births, failures, goods, policies, proposals
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.shipments.rollup import order_events
 
@@ -78,30 +78,11 @@ async def create(
 
     The caller has locked the order and reserved the goods.
     """
-    shipped = [line for line in lines if quantities.get(line.sku)]
-    shipment = Shipment(
-        reference=f"{order.reference}/{number}",
-        order_id=order.id,
-        allocation_id=allocation.id,
-        node_id=allocation.node_id,
-        carrier_id=allocation.carrier_id,
-        service=allocation.service,
-        window_start=allocation.window_start,
-        window_end=allocation.window_end,
-        weight_kg=sum(line.weight_kg * quantities[line.sku] for line in shipped),
-        volume_l=sum(line.volume_l * quantities[line.sku] for line in shipped),
-        estimated_minor=allocation.price_minor,
-        currency=allocation.currency,
-        created_at=now,
-    )
-    session.add(shipment)
     await session.flush()
-    session.add_all(
-        ShipmentLine(shipment_id=shipment.id, sku=line.sku, description=line.description, quantity=quantities[line.sku])
-        for line in shipped
-    )
-    _log(session, shipment, type="shipment.created", actor=actor, now=now, data={"lines": dict(quantities)})
-    return shipment
+    birth = births.new_birth(order, number, allocation=allocation.model_dump(), lines=lines, quantities=quantities)
+    await births.insert(session, [birth], now=now)
+    await log.append_all(session, births.events(birth, actor=actor, now=now))
+    return await session.get_one(Shipment, birth.id)
 
 
 async def advance(
