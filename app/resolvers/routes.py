@@ -10,9 +10,10 @@ from app.auth.principals import Principal, PrincipalKind
 from app.core.database import Session
 from app.core.ids import from_global, to_global
 from app.models import Event, Route
+from app.orchestration.driver_events import driving
 from app.orchestration.drivers import queries as drivers
 from app.orchestration.proofs import queries as proofs
-from app.orchestration.routes import driving, queries
+from app.orchestration.routes import queries
 from app.orchestration.stops import queries as stops
 from app.resolvers.mutations import Json, mutation, perform, subscription
 from app.schema.context import Context, Info

@@ -14,9 +14,9 @@ from app.core.ids import from_global
 from app.models import FailureReason, Handover, RecordOutcome
 from app.models.base import Json
 from app.orchestration.driver_events import happenings as heard
+from app.orchestration.driver_events.driving import unknown_route
 from app.orchestration.driver_events.happenings import SentEvent
 from app.orchestration.drivers.operations import Position
-from app.orchestration.routes.driving import unknown_route
 from app.orchestration.stops.handovers import GivenHandover, Item, ItemCondition
 from app.orchestration.stops.operations import unknown_stop
 from app.schema.errors import UserErrorType

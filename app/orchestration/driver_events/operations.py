@@ -16,10 +16,10 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import Refusal, UserError
 from app.models import Driver, DriverEvent, RecordOutcome, Route, Stop
+from app.orchestration.driver_events import driving
 from app.orchestration.driver_events import happenings as heard
 from app.orchestration.driver_events.happenings import SentEvent
 from app.orchestration.driver_events.policies import MOST_EVENTS, check_count, corrected, in_order, skew
-from app.orchestration.routes import driving
 from app.orchestration.stops import operations as visits
 from app.orchestration.stops.operations import Moment, locked
 

@@ -35,6 +35,7 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
+from app.orchestration.exceptions.policies import PREDICTED_LATE
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.stops.policies import AHEAD
@@ -47,7 +48,6 @@ SHOWN_WITHIN = timedelta(seconds=30)
 TELL_AFTER = timedelta(minutes=5)
 # Above this a dispatcher is asked to help: it doubles the lead over a countdown at like precision.
 ALERT_PROBABILITY = 0.35
-PREDICTED_LATE = "PREDICTED_LATE"
 ANNOUNCED = ("shipment.planned", "shipment.out_for_delivery", "shipment.eta_changed")
 
 
@@ -86,16 +86,26 @@ async def refresh_all(
     """Projects routes anew, with as many statements as for one."""
     await session.flush()
     projected = await _projected(session, routes, now=now)
-    rows = [
-        (row, eta)
+    stops = [
+        (stop, eta)
         for each in projected
-        for stop, shipments, eta in zip(each.stops, each.shipments, each.etas, strict=True)
-        for row in (stop, *shipments)
-        if _is_visibly_other(row, eta)
+        for stop, eta in zip(each.stops, each.etas, strict=True)
+        if _is_visibly_other(stop, eta)
     ]
-    await _write(session, Stop, [(row, eta) for row, eta in rows if isinstance(row, Stop)])
-    await _write(session, Shipment, [(row, eta) for row, eta in rows if isinstance(row, Shipment)])
-    if not is_quiet and any(goods for each in projected for goods in each.shipments):
+    goods = [
+        (shipment, eta)
+        for each in projected
+        for shipments, eta in zip(each.shipments, each.etas, strict=True)
+        for shipment in shipments
+        if _is_visibly_other(shipment, eta)
+    ]
+    await _write(session, Stop, stops)
+    await _write(session, Shipment, goods)
+    if not is_quiet and any(shipments for each in projected for shipments in each.shipments):
+        moved = {stop.route_id for stop, _ in stops}
+        for each in projected:
+            if each.route.id in moved:
+                _tell_projection(session, each.route, actor=actor, now=now)
         await _tell(session, projected, actor=actor, now=now)
     await session.flush()
 
@@ -217,7 +227,11 @@ async def _told(session: AsyncSession, projected: Sequence[Ahead]) -> Mapping[uu
     newest = await session.execute(
         select(col(Event.subject_id), col(Event.at), col(Event.data)["eta"].astext)
         .ext(distinct_on(col(Event.subject_id)))
-        .where(one_of(Event.subject_id, list(since)), col(Event.type).in_(ANNOUNCED), col(Event.data).has_key("eta"))
+        .where(
+            one_of(Event.subject_id, list(since)),
+            col(Event.type).in_(ANNOUNCED),
+            col(Event.data)["eta"].astext.is_not(None),
+        )
         .order_by(col(Event.subject_id), col(Event.position).desc())
     )
     etas = {key: datetime.fromisoformat(eta) for key, at, eta in newest.all() if at >= since[key]}

@@ -30,10 +30,10 @@ from app.models import (
     StopState,
 )
 from app.models.base import Json
-from app.orchestration.etas.operations import PREDICTED_LATE
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
+from app.orchestration.exceptions.policies import PREDICTED_LATE
 from app.orchestration.proofs import operations as proofs
 from app.orchestration.proofs.policies import GivenProof
 from app.orchestration.routes.policies import check_in_progress
