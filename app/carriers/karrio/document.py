@@ -1,6 +1,6 @@
 """The document of a carrier that is reached through karrio: which one, with which account."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -56,10 +56,11 @@ class SecretValue(Part):
 
 
 class KarrioDocument(Part):
-    """`settings` are those of karrio's connection; `server_urls` replace its addresses, for a carrier's test system."""
+    """`settings` and `config` are those of karrio's connection; `server_urls` replace addresses, for a test system."""
 
     carrier: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     settings: dict[str, str | bool | SecretValue] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
     server_urls: dict[Annotated[str, Field(pattern=r"^[a-z_]*server_url$")], str] = Field(default_factory=dict)
     services: dict[str, str] = Field(default_factory=dict)
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)

@@ -146,12 +146,13 @@ class KarrioGateway:
 
     def _settings(self) -> dict[str, Any]:
         try:
-            return {
+            found: dict[str, Any] = {
                 name: self._secrets[value.secret] if isinstance(value, SecretValue) else value
                 for name, value in self._document.settings.items()
             }
         except Refusal as refusal:
             raise PermanentFailure(refusal.code, refusal.message) from refusal
+        return {**found, "config": self._document.config}
 
     def _shipment(self, consignment: Consignment) -> dict[str, Any]:
         document = self._document
@@ -192,7 +193,9 @@ class KarrioGateway:
         kind = words.milestones[code] if code in words.milestones else words.milestones.get(state)
         if kind is None:
             return None
-        at = event["timestamp"] or f"{event['date']}T{event['time'] or '00:00'}"
+        at = event["timestamp"] or f"{event['date']}T00:00:00Z"
+        if words.time_zone != "UTC":
+            at = at.removesuffix("Z")  # many of karrio's carriers tell local times as if they were UTC
         reason, note = read_reason(kind, event["reason"] or code or state, event["description"], words)
         return CarrierEvent(
             event_id=derived_id(number, code or state, at),

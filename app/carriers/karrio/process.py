@@ -11,11 +11,14 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from app.carriers.karrio import tls
 
 TIMEOUT_SECONDS = 30
+# HTTP statuses as karrio's messages tell them: not taken, and perhaps taken.
+NOT_TAKEN = frozenset({"429", "503"})
+MAY_PASS = frozenset({"408", "500", "502", "504"})
 
 Json = dict[str, Any]
 
@@ -56,7 +59,32 @@ def answered(request: Json) -> Any:
     gateway = _gateway(sdk, request["carrier"], request["settings"], request["server_urls"])
     tls.restore()
     tls.prove()
-    return OPERATIONS[request["operation"]](sdk, gateway, request["payload"])
+    broken = _watch()
+    try:
+        return OPERATIONS[request["operation"]](sdk, gateway, request["payload"])
+    except Failed:
+        if broken:  # karrio tells a lost connection as if the carrier had refused
+            raise broken[-1] from None
+        raise
+
+
+def _watch() -> list[Exception]:
+    """Proves TLS before every request of karrio's, and notes each connection that broke."""
+    helpers = __import__("karrio.core.utils.helpers", fromlist=["helpers"])
+    opened, broken = helpers.urlopen, list[Exception]()
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        tls.prove()
+        try:
+            return opened(*arguments, **named)
+        except HTTPError:
+            raise
+        except Exception as error:
+            broken.append(error)
+            raise
+
+    helpers.urlopen = watched
+    return broken
 
 
 def _gateway(sdk: Any, carrier: str, settings: Json, server_urls: Mapping[str, str]) -> Any:
@@ -139,6 +167,9 @@ def _parsed(request: Any, gateway: Any) -> Any:
     found, messages = request.from_(gateway).parse()
     if not found:
         words = "; ".join(f"{one.code}: {one.message}" for one in messages or []) or "it gave no reason"
+        codes = {str(one.code) for one in messages or []}
+        if codes & (NOT_TAKEN | MAY_PASS):
+            raise Failed("CARRIER_UNREACHABLE", words, was_sent=not codes & NOT_TAKEN)
         raise Failed("CARRIER_REFUSED", words)
     return found
 
