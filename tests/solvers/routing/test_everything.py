@@ -35,7 +35,7 @@ def solution(posed: RoutingProblem, routes: list[Route]) -> RoutingSolution:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(given=PLANS)
 def test_a_route_has_a_timetable_exactly_where_the_checker_finds_nothing(given: tuple) -> None:  # type: ignore[type-arg]
     posed, planned = given
@@ -54,7 +54,7 @@ def test_a_route_has_a_timetable_exactly_where_the_checker_finds_nothing(given: 
     assert codes <= BETWEEN_ROUTES
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(posed=problems())
 def test_the_reference_engine_answers_any_problem_with_a_plan_that_holds_every_rule(posed: RoutingProblem) -> None:
     assert check(posed, solve(posed, stop=StoppingRule(seconds=0.1, iterations=5))) == []
