@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +20,7 @@ from app.orchestration.orders import policies
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.orders.queries import visible
 from app.orchestration.policies import queries as rules
+from app.orchestration.policies.documents import PolicyDocument
 from app.orchestration.shipments import cancellation as shipments
 
 LONGEST_REASON = 500
@@ -46,6 +47,7 @@ async def cancel(
             f"Order {order.reference} is {order.state}; the policy allows no cancellation after"
             f" {document.cancellable_until}. Refuse the delivery at the door instead.",
         )
+    _refuse_so_late(order, document, now=now)
     await _cancel_shipments(session, order, reason=reason, actor=actor, now=now)
     await _release_allocations(session, order, now=now)
     order.state, order.cancel_reason = after, reason.strip()
@@ -61,6 +63,20 @@ async def cancel(
     )
     await session.flush()
     return order
+
+
+def _refuse_so_late(order: Order, document: PolicyDocument, *, now: datetime) -> None:
+    """Refuses a cancellation closer to the promised window than the policy allows."""
+    minutes = document.cancellable_minutes_before_window
+    if not minutes or order.promised_start is None:
+        return
+    until = order.promised_start - timedelta(minutes=minutes)
+    if now > until:
+        raise Conflict(
+            "TOO_LATE_TO_CANCEL",
+            f"Order {order.reference} could be cancelled until {until.isoformat()}, {minutes} minutes before its"
+            " window. Refuse the delivery at the door instead.",
+        )
 
 
 async def _locked(

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from app.core.money import money_from_decimal
@@ -12,6 +12,7 @@ from app.models.base import Json
 from app.orchestration.orders.checks import phone_e164
 from app.orchestration.orders.drafts import OrderDraft, RecipientDraft
 from app.orchestration.policies.documents import PolicyDocument
+from app.orchestration.policies.promises import promise
 
 DEFAULT_LOCALE = "en"
 # What an update keeps where the draft does not say; all else that a draft leaves out is emptied.
@@ -51,8 +52,12 @@ def order_values(draft: OrderDraft, intake: Intake) -> Json:
         "longitude": place.longitude,
         "instructions": address.instructions,
         "priority": draft.priority,
-        "required_skills": _skills(draft, intake.products),
-        "proof_requirements": list(dict.fromkeys(draft.proof_requirements)),
+        "required_skills": _skills(draft, intake),
+        "proof_requirements": list(
+            dict.fromkeys(
+                [*draft.proof_requirements, *(kind.value for kind in intake.policy.orders.proof_requirements)]
+            )
+        ),
         "cash_minor": money_from_decimal(cash.amount, cash.currency).minor if cash else None,
         "currency": intake.currency,
         "attributes": [{"key": key, "value": value} for key, value in draft.metadata],
@@ -108,10 +113,12 @@ def lines_differ(stored: list[OrderLine], values: list[Json]) -> bool:
     return now_there != {(line["sku"], line["quantity"], line["weight_kg"], line["volume_l"]) for line in values}
 
 
-def _skills(draft: OrderDraft, products: Mapping[str, Product]) -> list[str]:
-    """What the shop asks for, and what the goods themselves need."""
-    of_goods = {skill for line in draft.lines for skill in products[line.sku].required_skills}
-    return sorted({*(skill.strip() for skill in draft.required_skills), *of_goods})
+def _skills(draft: OrderDraft, intake: Intake) -> list[str]:
+    """What the shop asks for, what the goods themselves need, and what every order of the vertical does."""
+    of_goods = {skill for line in draft.lines for skill in intake.products[line.sku].required_skills}
+    return sorted(
+        {*(skill.strip() for skill in draft.required_skills), *of_goods, *intake.policy.orders.required_skills}
+    )
 
 
 def _service_seconds(draft: OrderDraft, policy: PolicyDocument) -> int:
@@ -123,8 +130,7 @@ def _windows(draft: OrderDraft, intake: Intake) -> Json:
     if requested is not None:
         start, end = requested.start, requested.end
     else:
-        start = intake.now + timedelta(hours=intake.policy.window_lead_hours)
-        end = start + timedelta(hours=intake.policy.window_hours)
+        start, end = promise(intake.policy, postal_code=draft.address.postal_code, now=intake.now)
     return {
         "requested_start": requested.start if requested else None,
         "requested_end": requested.end if requested else None,

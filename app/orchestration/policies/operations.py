@@ -35,6 +35,33 @@ async def ensure_defaults(session: AsyncSession, now: datetime) -> None:
     )
 
 
+async def put(
+    session: AsyncSession,
+    *,
+    name: str,
+    vertical: str,
+    document: PolicyDocument,
+    actor: Principal,
+    now: datetime,
+) -> Policy:
+    """Makes a whole document the newest version: what it leaves out takes its default. The same again is no new one."""
+    if name == STANDARD:
+        await ensure_defaults(session, now)
+    before = await newest(session, name)
+    if before is not None and (before.vertical, before.document) == (vertical, document.to_json()):
+        return before
+    return await _next_version(
+        session,
+        name=name,
+        version=1 if before is None else before.version + 1,
+        vertical=vertical,
+        document=document.to_json(),
+        changed=["document"],
+        actor=actor,
+        now=now,
+    )
+
+
 async def update(
     session: AsyncSession,
     *,
@@ -59,10 +86,33 @@ async def update(
     document = parse(merged(before.document, changes)).to_json()
     if document == before.document:
         return before
-    policy = Policy(
+    return await _next_version(
+        session,
         name=name,
         version=before.version + 1,
         vertical=before.vertical,
+        document=document,
+        changed=sorted(changes),
+        actor=actor,
+        now=now,
+    )
+
+
+async def _next_version(
+    session: AsyncSession,
+    *,
+    name: str,
+    version: int,
+    vertical: str,
+    document: Json,
+    changed: list[str],
+    actor: Principal,
+    now: datetime,
+) -> Policy:
+    policy = Policy(
+        name=name,
+        version=version,
+        vertical=vertical,
         document=document,
         updated_at=now,
         updated_by=actor.name,
@@ -76,6 +126,6 @@ async def update(
         actor=actor,
         now=now,
         summary=f"Policy {name} is now at version {policy.version}.",
-        data={"name": name, "version": policy.version, "changed": sorted(changes)},
+        data={"name": name, "version": policy.version, "changed": changed},
     )
     return policy

@@ -88,7 +88,7 @@ async def _rebook(session: AsyncSession, allocation: Allocation, tender: Tender)
         room.take([old])
         return False
     room.take([new])
-    allocation.carrier_id = tender.carrier_id
+    allocation.carrier_id, allocation.price_minor = tender.carrier_id, tender.price_minor
     return True
 
 
