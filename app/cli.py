@@ -7,17 +7,22 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import orjson
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 
 from app.auth.principals import SYSTEM
+from app.carriers import gateways
+from app.carriers.gateways import GatewaySettings
+from app.carriers.secrets import Secrets
 from app.core import clock, migrations
 from app.core.database import Database, Session
 from app.core.embedded import places, platform, servers
@@ -25,9 +30,11 @@ from app.core.embedded.connection import connected
 from app.core.embedded.places import AlreadyRunning
 from app.core.embedded.waiting import NotStarted
 from app.core.errors import Refusal
-from app.models import KeyScope, UserKind
+from app.models import GatewayKind, KeyScope, UserKind
 from app.orchestration.accounts import operations as accounts
 from app.orchestration.accounts import queries as account_queries
+from app.orchestration.bookings import gateways as gateway_rows
+from app.orchestration.bookings import operations as bookings
 from app.orchestration.policies import files as policy_files
 from app.orchestration.policies import operations as policies
 from app.orchestration.policies.files import PolicyFile
@@ -47,6 +54,8 @@ application = typer.Typer(
 )
 policy_commands = typer.Typer(name="policy", help="The rules, as files.", no_args_is_help=True)
 application.add_typer(policy_commands)
+gateway_commands = typer.Typer(name="gateway", help="How carriers are spoken to.", no_args_is_help=True)
+application.add_typer(gateway_commands)
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -222,6 +231,71 @@ def use_policy(file: Annotated[str, typer.Argument(help="A file, or a vertical's
         )
     )
     console.print(f"{row.vertical} is in force as version {row.version} of {row.name}.")
+
+
+@gateway_commands.command("check")
+def check_gateway(
+    kind: GatewayKind, file: Annotated[Path, typer.Argument(help="The gateway's document, as JSON.")]
+) -> None:
+    """Read a gateway's document and say what is wrong with it. Changes nothing and calls nobody."""
+    try:
+        missing = gateways.check(kind, _document(file), settings=_gateway_settings())
+    except Refusal as refusal:
+        sys.exit(refusal.message)
+    console.print(f"{file} can be used.{_lacking(missing)}")
+
+
+@gateway_commands.command("set")
+def set_gateway(
+    carrier: Annotated[str, typer.Argument(help="The carrier's reference.")],
+    kind: GatewayKind,
+    file: Annotated[Path | None, typer.Argument(help="The gateway's document, as JSON; OWN_FLEET needs none.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Keep the document, but make no call.")] = False,
+) -> None:
+    """Say how a carrier is spoken to."""
+    document = {} if file is None else _document(file)
+    row, missing = _on_database(
+        lambda session, secret: gateway_rows.put(
+            session,
+            carrier_reference=carrier,
+            kind=kind,
+            document=document,
+            settings=_gateway_settings(),
+            actor=SYSTEM,
+            now=clock.now(),
+            is_active=not off,
+        )
+    )
+    console.print(f"{carrier} is reached by {row.kind.value} (version {row.version}).{_lacking(missing)}")
+
+
+@gateway_commands.command("retry")
+def retry_booking(reference: Annotated[str, typer.Argument(help="The booking's reference.")]) -> None:
+    """Try a booking again that had failed for good."""
+    _on_database(lambda session, secret: bookings.retry(session, reference=reference, actor=SYSTEM, now=clock.now()))
+    console.print(f"{reference} is tried again within a second or two.")
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        sys.exit(f"{file} cannot be read as JSON: {error}")
+    if not isinstance(found, dict):
+        sys.exit(f"{file} holds no JSON object.")
+    return found
+
+
+def _gateway_settings() -> GatewaySettings:
+    """As `doorstep up` would have them, from the environment alone."""
+    given = os.environ.get("DOORSTEP_CARRIER_SECRETS") or "{}"
+    hosts = gateways.hosts_in(os.environ.get("DOORSTEP_PRIVATE_HOSTS", ""))
+    secrets = Secrets({name: SecretStr(secret) for name, secret in orjson.loads(given).items()})
+    return GatewaySettings(edi_root=data_folder() / "edi", secrets=secrets, private_hosts=hosts)
+
+
+def _lacking(missing: Sequence[str]) -> str:
+    return f" It still needs, in DOORSTEP_CARRIER_SECRETS: {', '.join(missing)}." if missing else ""
 
 
 def _policy(file: str) -> PolicyFile:

@@ -32,12 +32,16 @@ class GatewaySettings:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """As the environment says."""
-        hosts = frozenset(host.strip() for host in settings.private_hosts.split(",") if host.strip())
         return cls(
             edi_root=settings.edi_folder or settings.data / "edi",
             secrets=Secrets(settings.carrier_secrets),
-            private_hosts=hosts,
+            private_hosts=hosts_in(settings.private_hosts),
         )
+
+
+def hosts_in(text: str) -> frozenset[str]:
+    """The hosts that `DOORSTEP_PRIVATE_HOSTS` names."""
+    return frozenset(host.strip() for host in text.split(",") if host.strip())
 
 
 def check(kind: GatewayKind, document: Json, *, settings: GatewaySettings) -> list[str]:

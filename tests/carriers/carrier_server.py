@@ -24,6 +24,7 @@ class Seen:
 
     method: str
     path: str
+    raw_path: bytes
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
@@ -67,6 +68,7 @@ class CarrierServer:
             Seen(
                 method=request.method,
                 path=request.url.path,
+                raw_path=request.scope["raw_path"],
                 query=dict(request.query_params),
                 headers=dict(request.headers),
                 body=await request.body(),

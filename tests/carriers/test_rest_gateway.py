@@ -171,7 +171,7 @@ async def test_tracking_is_read_in_our_words(carrier: CarrierServer) -> None:
         ],
     }
     found = await gateway_of(carrier).track(booked())
-    number = {"tracking_number": "SW000001"}
+    number: dict[str, Any] = {"tracking_number": "SW000001"}
     assert found == [
         CarrierEvent(event_id="e1", kind=MilestoneKind.PICKED_UP, at=AT, **number),
         CarrierEvent(
@@ -272,11 +272,11 @@ async def test_a_value_that_the_address_needs_and_the_shipment_lacks_stops_the_c
 
 async def test_values_in_an_address_are_escaped(carrier: CarrierServer) -> None:
     await gateway_of(carrier).cancel(booked("../admin?x=1"))
-    assert carrier.cancelled == ["..%2Fadmin%3Fx=1"] or carrier.seen[0].path.startswith("/shipments/")
-    assert carrier.seen[0].query == {}
+    assert carrier.seen[0].raw_path == b"/shipments/..%2Fadmin%3Fx%3D1"
 
 
 async def test_no_secret_is_ever_printed(carrier: CarrierServer) -> None:
     gateway = gateway_of(carrier)
-    printed = repr(gateway._secrets) + repr(vars(gateway._http)["_carrier"])
+    printed = repr(gateway._secrets) + repr(await gateway._outgoing(gateway._document.book, {}))
+    assert "SWIFT_KEY" in printed
     assert not any(secret.get_secret_value() in printed for secret in SECRETS.values())

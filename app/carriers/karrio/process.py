@@ -10,6 +10,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 from urllib.error import HTTPError, URLError
 
@@ -55,7 +56,7 @@ def main() -> None:
 def answered(request: Json) -> Any:
     """The result of one operation."""
     tls.keep()
-    sdk = __import__("karrio.sdk", fromlist=["sdk"])
+    sdk = import_module("karrio.sdk")
     gateway = _gateway(sdk, request["carrier"], request["settings"], request["server_urls"])
     tls.restore()
     tls.prove()
@@ -70,7 +71,7 @@ def answered(request: Json) -> Any:
 
 def _watch() -> list[Exception]:
     """Proves TLS before every request of karrio's, and notes each connection that broke."""
-    helpers = __import__("karrio.core.utils.helpers", fromlist=["helpers"])
+    helpers: Any = import_module("karrio.core.utils.helpers")
     opened, broken = helpers.urlopen, list[Exception]()
 
     def watched(*arguments: Any, **named: Any) -> Any:
