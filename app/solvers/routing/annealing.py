@@ -6,7 +6,7 @@ What a round hands on is what the kernel ends with; the best plan seen is kept a
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -60,22 +60,28 @@ class Slice:
     iterations: int | None
 
 
-def anneal(whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, on_round: OnRound) -> Found:
-    """Improves the plan until the budget ends; an empty one is filled first."""
+def anneal(
+    whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, on_round: OnRound, until: float = 1.0
+) -> Found:
+    """Improves the plan until so much of the budget is gone; an empty one is filled first."""
     stop = budget.stop
     dice = np.random.SeedSequence(seed)
     current, best, iterations = plan, None, 0
     pool_of_routes = Pool(whole) if schedule.recombines else None
     recombined = {round(schedule.rounds * share) for share in RECOMBINED_AT}
-    borders = np.linspace(min(budget.share(), 0.99), 1.0, schedule.rounds + 1)
+    begun = min(budget.share(), 0.99 * until)
+    borders = np.linspace(begun, until, schedule.rounds + 1)
     with ThreadPoolExecutor(stop.threads) as pool:
         for number, (begin, end) in enumerate(pairwise(borders.tolist())):
-            if budget.is_over() and best is not None:
+            if budget.share() >= until and best is not None:
                 break
             turn = dice.spawn(1)[0]
             parts = _parts_of(whole, current, schedule, int(turn.generate_state(1)[0]))
             leg = mean_leg(whole, current) if len(current.kinds) else first_leg(whole)
-            slices = _slices(whole, parts, turn, span=(begin, end), leg=leg, schedule=schedule, budget=budget)
+            temperatures = _temperatures(schedule, leg, (begin / until, end / until))
+            slices = _slices(whole, parts, turn, span=(begin, end), temperatures=temperatures, budget=budget)
+            if stop.iterations is not None:
+                slices = [_counted(one, whole, until * stop.iterations / schedule.rounds) for one in slices]
             improved = _side_by_side(pool, whole, slices, budget)
             iterations += sum(one.iterations for one in improved)
             found = Found(
@@ -91,7 +97,7 @@ def anneal(whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed
             if pool_of_routes is not None and number + 1 in recombined:
                 best = recombine(pool_of_routes, best, budget)
                 current = best.plan
-            on_round((number + 1) / schedule.rounds, best)
+            on_round(until * (number + 1) / schedule.rounds, best)
     if best is None:
         raise AssertionError("A schedule has at least one round.")
     return Found(plan=best.plan, cost=best.cost, iterations=iterations)
@@ -123,8 +129,7 @@ def _slices(
     turn: np.random.SeedSequence,
     *,
     span: tuple[float, float],
-    leg: float,
-    schedule: Schedule,
+    temperatures: tuple[float, float],
     budget: Budget,
 ) -> list[Slice]:
     """Each lane's parts share its time by visits; which lane a part is on changes only when it works."""
@@ -132,7 +137,6 @@ def _slices(
     for at in sorted(range(len(parts)), key=lambda at: -len(parts[at].visits)):
         min(lanes, key=lambda lane: sum(len(parts[i].visits) for i in lane)).append(at)
     begin, end = span
-    temperatures = tuple(schedule.heat * leg * schedule.cooling**share for share in span)
     slices: dict[int, Slice] = {}
     for lane in lanes:
         total = sum(len(parts[at].visits) for at in lane)
@@ -142,17 +146,23 @@ def _slices(
             slices[at] = Slice(
                 part=parts[at],
                 seed=int(turn.generate_state(at + 2)[-1]),
-                temperatures=(temperatures[0], temperatures[1]),
+                temperatures=temperatures,
                 span=(begin + (end - begin) * passed / total, begin + (end - begin) * (passed + size) / total),
-                iterations=_iterations(budget, size / whole.data.visit_count, schedule),
+                iterations=None,
             )
             passed += size
     return [slices[at] for at in range(len(parts))]
 
 
-def _iterations(budget: Budget, share: float, schedule: Schedule) -> int | None:
-    total = budget.stop.iterations
-    return None if total is None else max(1, round(total * share / schedule.rounds))
+def _temperatures(schedule: Schedule, leg: float, span: tuple[float, float]) -> tuple[float, float]:
+    """At the beginning and the end of a round."""
+    first, last = (schedule.heat * leg * schedule.cooling**share for share in span)
+    return first, last
+
+
+def _counted(slice: Slice, whole: Whole, iterations: float) -> Slice:
+    """With its share, by visits, of a round's iterations."""
+    return replace(slice, iterations=max(1, round(iterations * len(slice.part.visits) / whole.data.visit_count)))
 
 
 def _side_by_side(pool: ThreadPoolExecutor, whole: Whole, slices: Sequence[Slice], budget: Budget) -> list[Improved]:

@@ -14,6 +14,8 @@ from app.solvers.routing.points import legs
 def route_costs(whole: Whole, plan: Plan) -> NDArray[np.float64]:
     """[routes] in minor units, for a plan that can be driven."""
     kinds, routes = whole.data.kinds, len(plan.kinds)
+    if routes == 0:
+        return np.zeros(0)
     metres, seconds = plan_legs(whole, plan)
     first_legs = plan.starts[:-1] + np.arange(routes)
     costs = _each(kinds.fixed_costs, plan, 0.0) + _each(kinds.costs_per_metre, plan, 1.0) * np.add.reduceat(
@@ -29,6 +31,23 @@ def route_costs(whole: Whole, plan: Plan) -> NDArray[np.float64]:
         kind_of_visit = np.repeat(plan.kinds, np.diff(plan.starts))
         costs = costs + np.add.reduceat(whole.data.prices[plan.visits, kind_of_visit], plan.starts[:-1])
     return np.asarray(costs, dtype=np.float64)
+
+
+def plan_cost(whole: Whole, plan: Plan, *, among: NDArray[np.intp] | None = None) -> float:
+    """The routes' costs and the penalties of those that are on none: of all visits, or of some."""
+    penalties = penalties_of(whole)
+    missing = np.ones(whole.data.visit_count, bool)
+    if among is not None:
+        missing[:] = False
+        missing[among] = True
+    missing[plan.visits] = False
+    return float(route_costs(whole, plan).sum() + penalties[missing].sum())
+
+
+def penalties_of(whole: Whole) -> NDArray[np.float64]:
+    """[n] what it costs to leave a visit out."""
+    given = whole.data.penalties
+    return np.full(whole.data.visit_count, 1e9) if given is None else np.asarray(given, dtype=np.float64)
 
 
 def _each(values: NDArray[Any] | None, plan: Plan, default: float) -> NDArray[np.float64]:

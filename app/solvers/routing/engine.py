@@ -10,11 +10,11 @@ import numpy as np
 
 from app.solvers.budget import Budget
 from app.solvers.progress import OnProgress, Progress, silent
-from app.solvers.routing import ortools_engine, pyvrp_search
-from app.solvers.routing.annealing import Found, Schedule, anneal
+from app.solvers.routing import ortools_engine, pyvrp_search, refinement
+from app.solvers.routing.annealing import Found, OnRound, Schedule, anneal
 from app.solvers.routing.answering import answer
 from app.solvers.routing.decomposition import Whole
-from app.solvers.routing.flattening import flatten, unknown_to_kernel
+from app.solvers.routing.flattening import Flat, flatten, unknown_to_kernel
 from app.solvers.routing.kernel import FAR, Plan
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.pyvrp_model import unknown_to_pyvrp
@@ -25,6 +25,10 @@ from app.solvers.routing.validation import require_valid
 from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
+# The first plan comes at once; it tells how long routes will be.
+FILLING = Schedule(rounds=1, part_size=1_000, heat=0.1, cooling=0.5, recombines=False)
+FILLING_SHARE = 0.02
+KERNEL_SHARE = 0.5
 MOST_FOR_PYVRP = 3_000
 FALLBACK_SECONDS = 10.0
 
@@ -47,17 +51,24 @@ def solve(
         message = f"{len(found.plan.visits)} of {len(problem.visits)} stops on {len(found.plan.kinds)} routes"
         on_progress(Progress(fraction=SEARCHED * share, message=f"{message}, cost {found.cost:.0f}"))
 
-    found = anneal(
-        flat.whole,
-        first_plan(flat.whole),
-        schedule=schedule_for(flat.whole),
-        budget=budget,
-        seed=seed,
-        on_round=tell,
-    )
+    found = search(flat, budget=budget, seed=seed, on_round=tell)
     on_progress(Progress(fraction=SEARCHED, message="timing and checking"))
     quality = Quality(solver="doorstep", seconds=budget.seconds(), iterations=found.iterations)
     return answer(terms, flat.orders(found.plan), quality)
+
+
+def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found:
+    """The kernel for all of the budget, or for some of it where PyVRP pays for the rest."""
+    whole, plan = flat.whole, first_plan(flat.whole)
+    if not len(plan.kinds):
+        plan = anneal(
+            whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=FILLING_SHARE
+        ).plan
+    pays = refinement.pays(flat, plan)
+    until = KERNEL_SHARE if pays else 1.0
+    schedule = schedule_for(whole)
+    found = anneal(whole, plan, schedule=schedule, budget=budget, seed=seed, on_round=on_round, until=until)
+    return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round) if pays else found
 
 
 def _otherwise(problem: RoutingProblem, *, budget: Budget, seed: int, on_progress: OnProgress) -> RoutingSolution:
@@ -80,7 +91,7 @@ def _otherwise(problem: RoutingProblem, *, budget: Budget, seed: int, on_progres
 
 def schedule_for(whole: Whole) -> Schedule:
     """How to spend the budget on a problem of this size."""
-    return Schedule(rounds=16, part_size=1_000, heat=1.5, cooling=0.03)
+    return Schedule(rounds=12, part_size=1_000, heat=0.6, cooling=0.05)
 
 
 def first_plan(whole: Whole) -> Plan:

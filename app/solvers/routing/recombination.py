@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.linear_solver import pywraplp
 
-from app.solvers.routing.costing import route_costs
+from app.solvers.routing.costing import penalties_of, plan_cost, route_costs
 from app.solvers.routing.decomposition import Whole
 from app.solvers.routing.kernel import Plan
 
@@ -37,7 +37,7 @@ class Pool:
         self.routes: dict[tuple[int, bytes], PooledRoute] = {}
 
     def add(self, plan: Plan) -> float:
-        """Takes in a plan's routes; answers its cost, penalties and all."""
+        """Takes in a plan's routes; answers its cost, with the penalties of those that are on none."""
         costs = route_costs(self.whole, plan)
         for at, kind in enumerate(plan.kinds.tolist()):
             visits = plan.visits[plan.starts[at] : plan.starts[at + 1]]
@@ -48,16 +48,7 @@ class Pool:
             self.routes[key] = known
         for key in list(self.routes)[: max(0, len(self.routes) - MOST_ROUTES)]:
             del self.routes[key]
-        return float(costs.sum()) + self._absence(plan)
-
-    def _absence(self, plan: Plan) -> float:
-        missing = np.ones(self.whole.data.visit_count, bool)
-        missing[plan.visits] = False
-        return float(self._penalties()[missing].sum())
-
-    def _penalties(self) -> NDArray[np.float64]:
-        penalties = self.whole.data.penalties
-        return np.full(self.whole.data.visit_count, 1e9) if penalties is None else np.asarray(penalties)
+        return plan_cost(self.whole, plan)
 
     def best(self, start: Plan, *, seconds: float) -> Plan | None:
         """The cheapest plan of the pool's routes, found within so many seconds; None where there is no better one."""
@@ -75,7 +66,7 @@ class Pool:
             fleet[route.kind].SetCoefficient(choice, 1.0)
             for visit in route.visits.tolist():
                 once[visit].SetCoefficient(choice, 1.0)
-        for visit, (absent, penalty) in enumerate(zip(left_out, self._penalties().tolist(), strict=True)):
+        for visit, (absent, penalty) in enumerate(zip(left_out, penalties_of(self.whole).tolist(), strict=True)):
             once[visit].SetCoefficient(absent, 1.0)
             objective.SetCoefficient(absent, penalty)
         objective.SetMinimization()

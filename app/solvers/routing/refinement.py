@@ -1,0 +1,80 @@
+"""PyVRP on parts of a plan, again and again in other cuts: it is the stronger where routes are long."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from app.solvers.budget import Budget
+from app.solvers.routing import pyvrp_model
+from app.solvers.routing.annealing import Found, OnRound
+from app.solvers.routing.costing import plan_cost
+from app.solvers.routing.decomposition import Part, cut, join
+from app.solvers.routing.flattening import Flat
+from app.solvers.routing.kernel import Plan
+from app.solvers.routing.pyvrp_search import Searched, part_problem, plan_of, processes, run, task_of
+
+# Routes at least this long on average, in parts of about so many visits.
+LONG_ROUTE = 25
+PART_SIZE = 500
+# Shorter searches spend their time on beginning.
+SECONDS_A_ROUND = 6.0
+MOST_ROUNDS = 12
+
+
+def pays(flat: Flat, plan: Plan) -> bool:
+    """Whether routes are long, and PyVRP knows all that this problem says."""
+    routes = len(plan.kinds)
+    if routes < 2 or len(plan.visits) < LONG_ROUTE * routes or flat.whole.data.opens is None:
+        return False
+    few = cut(flat.whole, plan, size=PART_SIZE, seed=0)[0]
+    try:
+        return not any(pyvrp_model.unknown_to_pyvrp(part_problem(flat, few)))
+    except pyvrp_model.Inexpressible:
+        return False
+
+
+def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound) -> Found:
+    """Uses what is left of the budget; the plan is never dearer than the one given."""
+    stop = budget.stop
+    dice = np.random.SeedSequence([seed, len(found.plan.kinds)])
+    begun = budget.share()
+    rounds = _rounds(budget, begun)
+    with processes(stop.threads) as pool:
+        for number in range(rounds):
+            left = (1.0 - budget.share()) / (rounds - number)
+            if left <= 0:
+                break
+            parts = cut(flat.whole, found.plan, size=PART_SIZE, seed=int(dice.spawn(1)[0].generate_state(1)[0]))
+            lanes = -(-len(parts) // stop.threads)
+            tasks = [
+                task_of(flat, part, budget=budget, share=left / lanes, seed=seed + number * len(parts) + at)
+                for at, part in enumerate(parts)
+            ]
+            searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]
+            budget.spent_elsewhere += sum(one.processor_seconds for one in searched)
+            plan = join(parts, [_best(flat, part, one) for part, one in zip(parts, searched, strict=True)])
+            cost = plan_cost(flat.whole, plan)
+            iterations = found.iterations + sum(one.iterations for one in searched)
+            better = cost < found.cost
+            found = (
+                Found(plan=plan, cost=cost, iterations=iterations) if better else replace(found, iterations=iterations)
+            )
+            on_round(begun + (1 - begun) * (number + 1) / rounds, found)
+    return found
+
+
+def _rounds(budget: Budget, begun: float) -> int:
+    stop = budget.stop
+    seconds = stop.processor_seconds / stop.threads if stop.processor_seconds else stop.seconds
+    if seconds is None:
+        return MOST_ROUNDS // 3
+    return max(1, min(MOST_ROUNDS, round((1 - begun) * seconds / SECONDS_A_ROUND)))
+
+
+def _best(flat: Flat, part: Part, searched: Searched) -> Plan:
+    """What was found, unless the part's own plan is no dearer."""
+    if searched.orders is None:
+        return part.plan
+    plan = plan_of(flat, part, searched.orders)
+    before, after = (plan_cost(flat.whole, join([part], [one]), among=part.visits) for one in (part.plan, plan))
+    return plan if after < before else part.plan
