@@ -1,7 +1,7 @@
 from itertools import product
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.solvers.routing.driving import service_start
@@ -115,3 +115,48 @@ def test_each_limit_is_held_to_the_last_unit() -> None:
     assert is_drivable(terms(), van(capacities=(3, 4)), stops)
     assert not is_drivable(terms(), van(capacities=(2, 4)), stops)
     assert not is_drivable(terms(), van(capacities=(3, 3)), stops)
+
+
+SOFT_VISITS = st.lists(
+    st.builds(
+        lambda service, windows, price: visit(
+            "v", 0, service_seconds=service, windows=tuple(windows), late_cost_per_second=price
+        ),
+        st.integers(0, 5),
+        st.lists(SPANS, max_size=2),
+        st.sampled_from([None, 0.4, 1.0, 3.0]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=200)
+@given(visits=SOFT_VISITS, regular=st.sampled_from([None, 5, 12]), longest=st.sampled_from([None, 15]))
+def test_no_departure_gives_a_cheaper_route(visits: list[Visit], regular: int | None, longest: int | None) -> None:
+    """Against every departure, with pay, overtime and lateness at odds, on a road without length."""
+    vehicle = van(
+        shift=TimeWindow(start_seconds=0, end_seconds=45),
+        cost_per_second=1.0,
+        regular_seconds=regular,
+        overtime_cost_per_second=0.7,
+        max_duration_seconds=longest,
+    )
+    costs = []
+    for start in range(46):
+        clock, late = start, 0.0
+        for one in visits:
+            begin = service_start(one.windows, clock, late_cost_per_second=one.late_cost_per_second)
+            if begin is None:
+                break
+            if one.windows:
+                closed = max(span.end_seconds for span in one.windows)
+                late += (one.late_cost_per_second or 0.0) * max(0, begin - closed)
+            clock = begin + one.service_seconds
+        else:
+            seconds = clock - start
+            if clock <= 45 and (longest is None or seconds <= longest):
+                costs.append(seconds + late + (0.7 * max(0, seconds - regular) if regular is not None else 0.0))
+    route = timetable(terms(), vehicle, visits)
+    best = min(costs, default=None)
+    assert (route and round(route.cost, 6)) == (best if best is None else round(best, 6))
