@@ -19,7 +19,9 @@ from app.solvers.routing.solution import Constraint, Relaxation, RelaxedConstrai
 
 FAR = 10**9
 # Per visit: so many legs are tried for each waiver, so many vehicles that nothing simple keeps away, so many alone.
-MOST_LEGS, MOST_VEHICLES, MOST_KINDS = 4, 12, 60
+MOST_LEGS, MOST_VEHICLES, MOST_KINDS = 4, 8, 60
+# One place found is as good as two: the cheapest detours are tried first.
+MOST_PLACES = 2
 # Past this many, a visit gets its reason and its shares, but no way out.
 MOST_RELAXED = 1_000
 
@@ -177,6 +179,18 @@ ALONE = {
         "There and back is farther than any vehicle may drive.",
     ),
 }
+DEAR = (
+    UnservedCode.NOT_WORTH_SERVING,
+    "It fits, but costs more than leaving it out.",
+    RelaxedConstraint.PENALTY,
+    "raise its priority",
+)
+MISSED = (
+    UnservedCode.NOT_PLACED,
+    "It fits, but the search ended before it was placed.",
+    RelaxedConstraint.SEARCH,
+    "search longer, or insert it",
+)
 FULL = UnservedCode.NO_VEHICLE_LEFT, "Every vehicle that could serve it is filled by the rest of the plan."
 
 
@@ -213,10 +227,9 @@ class Diagnosis:
         refused, fitting = self._refusals(screened, first, mate)
         alone = self._alone(first, mate)
         if fitting is not None:
-            code, detail = UnservedCode.NOT_WORTH_SERVING, "It fits, but costs more than leaving it out."
-            way_out: Relaxation | None = Relaxation(
-                constraint=RelaxedConstraint.PENALTY, change="raise its priority", cost=fitting.cost
-            )
+            is_worth_it = fitting.cost < visit.unserved_penalty + (mate.unserved_penalty if mate is not None else 0.0)
+            code, detail, constraint, change = MISSED if is_worth_it else DEAR
+            way_out: Relaxation | None = Relaxation(constraint=constraint, change=change, cost=fitting.cost)
         else:
             code, detail = FULL if alone is not None else self._reason(first, mate)
             way_out = self._way_out(screened, first, mate, alone) if is_urgent else None
@@ -275,16 +288,18 @@ class Diagnosis:
     ) -> tuple[list[Constraint | None], Insertion | None]:
         """What nothing simple keeps away is tried, the cheapest detours first; the rest goes by the nearest tried."""
         best: Insertion | None = None
+        places = 0
         legs, last = screened.passing(self.screen.owners), Constraint.OTHER_WINDOWS
         nearest = sorted(untested, key=lambda number: float(screened.costs[self._own(number)].min()))
         for tried, number in enumerate(nearest):
-            if tried < MOST_VEHICLES:
+            if tried < MOST_VEHICLES and places < MOST_PLACES:
                 positions = self._positions(screened, legs, number)
                 found = self.plan.at(self.fleet[number], positions, visit, mate)
                 if isinstance(found, Refusal):
                     last = found.constraint
-                elif best is None or found.cost < best.cost:
-                    best = found
+                else:
+                    places += 1
+                    best = found if best is None or found.cost < best.cost else best
                 refused[number] = found.constraint if isinstance(found, Refusal) else None
             elif best is None:
                 refused[number] = last

@@ -11,7 +11,7 @@ from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.routing import grouping, searching
 from app.solvers.routing.answering import InfeasiblePlan, answer
 from app.solvers.routing.driving import Refusal
-from app.solvers.routing.insertion import Plan
+from app.solvers.routing.insertion import Plan, place_left
 from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
 from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.schedule import Terms, plan
@@ -40,7 +40,7 @@ def solve(
     keep_drivable(terms, orders)
     on_progress(Progress(fraction=0.92, message="placing what is left"))
     planned = Plan(terms, orders)
-    _repair(planned)
+    place_left(planned)
     left = len(problem.visits) - len(planned.vehicle_of)
     on_progress(Progress(fraction=0.95, message=f"explaining {left} unserved stops"))
     quality = Quality(solver="ortools", seconds=found.seconds, iterations=found.iterations)
@@ -101,25 +101,3 @@ def _part(terms: Terms, orders: Orders) -> None:
                 del orders[own]
         elif visit.group is not None:
             groups.add(visit.group)
-
-
-def _repair(planned: Plan) -> None:
-    """Puts what a part left out wherever the whole fleet has room and that costs less than leaving it out."""
-    terms = planned.terms
-    left = (visit for visit in terms.problem.visits if visit.id not in planned.vehicle_of)
-    for visit in sorted(left, key=lambda visit: -visit.unserved_penalty):
-        first, mate = planned.unit(visit)
-        if first is not visit or _is_redundant(planned, visit):
-            continue
-        gain = visit.unserved_penalty + (mate.unserved_penalty if mate is not None else 0.0)
-        place = planned.cheapest(visit, terms.problem.vehicles)
-        if place is not None and place.cost <= gain:
-            planned.place(place)
-
-
-def _is_redundant(planned: Plan, visit: Visit) -> bool:
-    """Whether another visit of its group is served."""
-    if visit.group is None:
-        return False
-    served = planned.vehicle_of
-    return any(other.group == visit.group and other.id in served for other in planned.terms.problem.visits)

@@ -18,6 +18,7 @@ class UnservedCode(StrEnum):
     DISTANCE_TOO_FAR = "DISTANCE_TOO_FAR"  # beyond every vehicle's distance limit
     NO_VEHICLE_LEFT = "NO_VEHICLE_LEFT"  # an empty vehicle could, but all are filled by the rest of the plan
     NOT_WORTH_SERVING = "NOT_WORTH_SERVING"  # it fits, but costs more than its penalty
+    NOT_PLACED = "NOT_PLACED"  # it fits and is worth it, but the search ended before it was placed
     ALTERNATIVE_SERVED = "ALTERNATIVE_SERVED"  # another visit of its group is
 
 
@@ -66,6 +67,7 @@ class RelaxedConstraint(StrEnum):
     RESTS = "RESTS"
     LOADING = "LOADING"
     COMPANY = "COMPANY"
+    SEARCH = "SEARCH"
     PENALTY = "PENALTY"
 
 
