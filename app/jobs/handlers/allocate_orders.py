@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from math import floor
 
 from app.core import clock
 from app.jobs import solving
@@ -15,8 +16,9 @@ from app.jobs.tools import Tools
 from app.models import Job
 from app.models.base import Json
 from app.orchestration.allocations import operations, queries
-from app.orchestration.allocations.operations import Outcome, Source
+from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Loaded, pose
+from app.orchestration.allocations.telling import Source
 from app.orchestration.allocations.verdicts import Verdict, verdicts
 
 ORDERS_A_SOLVE = 1_000
@@ -51,10 +53,14 @@ async def _load(tools: Tools, references: Sequence[str] | None, after: uuid.UUID
 async def _solve(loaded: Loaded) -> tuple[list[Verdict], Source]:
     posed = pose(loaded)
     solution = await solving.allocation(posed.problem, seconds=SOLVE_SECONDS)
+    bound = solution.quality.bound
     source = Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
         respond_minutes=loaded.network.policy.tender_respond_minutes,
         solver=solution.quality.solver,
+        objective_minor=solution.objective,
+        bound_minor=None if bound is None else floor(bound),
+        detail={"orders": len(loaded.demands)},
     )
     return list(verdicts(loaded, posed, solution, solution.prices)), source

@@ -1,4 +1,4 @@
-"""From waiting orders to a plain allocation problem, and from the reasons of its answer to ours. Pure."""
+"""From waiting orders to a plain allocation problem. Pure: no clock, no database."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from app.models import FulfilmentNode
-from app.models.base import Json
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.candidates import Candidate, Part, RuledOut, Ways
 from app.orchestration.allocations.splits import splits
-from app.orchestration.allocations.ways import STAGES
 from app.orchestration.nodes import policies as nodes
 from app.solvers.allocation.problem import (
     AllocationOrder,
@@ -21,19 +19,10 @@ from app.solvers.allocation.problem import (
     ResourceKind,
     Use,
 )
-from app.solvers.allocation.solution import AllocationRelaxation, Unallocated, UnallocatedCode
 
 # Leaving an order out costs far more than any way to serve it, and more the more urgent it is.
 LEFT_OUT_MINOR = 1_000_000
 LEFT_OUT_PER_PRIORITY_MINOR = 10_000
-
-OUR_CODE: Mapping[UnallocatedCode, str] = {
-    UnallocatedCode.NO_FEASIBLE_OPTION: "NO_OPTION",
-    UnallocatedCode.NO_STOCK: "NO_STOCK",
-    UnallocatedCode.NODE_THROUGHPUT_EXCEEDED: "NODE_FULL",
-    UnallocatedCode.NO_CARRIER_CAPACITY: "NO_CAPACITY",
-    UnallocatedCode.NOT_WORTH_SERVING: "COSTS_TOO_MUCH",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,27 +95,6 @@ def possible(demands: Sequence[Demand], network: Network) -> Possible:
     for number, candidates in shared.items():
         found[number] = sorted([*found[number], *candidates], key=lambda each: (each.cost_minor, each.id))
     return Possible(candidates=found, ruled_out=[list(ways.ruled_out(number)) for number in range(len(demands))])
-
-
-def reason(unallocated: Unallocated, ruled_out: Sequence[RuledOut]) -> Json:
-    """Why an order got nothing, as `orders.unassigned` keeps it: {code, detail, cheapestRelaxation}."""
-    if unallocated.code is UnallocatedCode.NO_FEASIBLE_OPTION and ruled_out:
-        nearest = max(STAGES.index(way.code) for way in ruled_out)
-        ways = [way for way in ruled_out if STAGES.index(way.code) == nearest]
-        best = min(ways, key=lambda way: (way.cost_minor is None, way.cost_minor or 0))
-        relaxation = {"constraint": best.code, "change": best.change, "costMinor": best.cost_minor}
-        return {"code": best.code, "detail": best.detail, "cheapestRelaxation": relaxation}
-    return {
-        "code": OUR_CODE[unallocated.code],
-        "detail": unallocated.detail,
-        "cheapestRelaxation": _relaxation(unallocated.relaxation),
-    }
-
-
-def _relaxation(found: AllocationRelaxation | None) -> Json | None:
-    if found is None:
-        return None
-    return {"constraint": found.constraint, "change": found.change, "costMinor": found.cost}
 
 
 def option(candidate: Candidate, loaded: Loaded, resources: dict[str, Resource]) -> Option:

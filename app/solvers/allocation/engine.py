@@ -35,7 +35,7 @@ def solve(
     chosen, quality = _Model(problem, start, prices).search(stop, seed)
     best = min(start, improved(problem, chosen), key=lambda answer: _objective(problem, answer))
     on_progress(Progress(fraction=0.95, message="Explaining the choices."))
-    return _solution(problem, best, quality)
+    return _solution(problem, best, quality, prices)
 
 
 def _start(problem: AllocationProblem) -> tuple[Chosen, Prices]:
@@ -50,7 +50,9 @@ def _objective(problem: AllocationProblem, chosen: Mapping[str, Option]) -> int:
     return sum(chosen[order.id].cost if order.id in chosen else order.unallocated_penalty for order in problem.orders)
 
 
-def _solution(problem: AllocationProblem, chosen: Chosen, quality: AllocationQuality) -> AllocationSolution:
+def _solution(
+    problem: AllocationProblem, chosen: Chosen, quality: AllocationQuality, prices: Prices
+) -> AllocationSolution:
     explanation = Explanation(problem, chosen)
     return AllocationSolution(
         choices=tuple(explanation.choice(order, chosen[order.id]) for order in problem.orders if order.id in chosen),
@@ -58,6 +60,7 @@ def _solution(problem: AllocationProblem, chosen: Chosen, quality: AllocationQua
         cost=sum(option.cost for option in chosen.values()),
         objective=_objective(problem, chosen),
         quality=quality,
+        prices={id: price for id, price in prices.by_resource.items() if price > 0},
     )
 
 

@@ -1,6 +1,7 @@
 """An allocation as plain data: the option of each order, why the others lost, and who got none, and why."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -79,10 +80,14 @@ class AllocationQuality:
 
 @dataclass(frozen=True, kw_only=True)
 class AllocationSolution:
-    """`objective`: the cost of all choices and the penalties of all orders without one."""
+    """`objective`: the cost of all choices and the penalties of all orders without one.
+
+    `prices`: resource id -> minor units that one more unit of it would have saved; those worth nothing are left out.
+    """
 
     choices: tuple[Choice, ...]
     unallocated: tuple[Unallocated, ...]
     cost: int
     objective: int
     quality: AllocationQuality
+    prices: Mapping[str, float] = field(default_factory=dict)

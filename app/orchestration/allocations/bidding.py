@@ -1,0 +1,87 @@
+"""What scarce stock and capacity are worth to others, and the best way for one order at these prices. Pure.
+
+A batch leaves a price for each limit: what one more unit would have saved it (its dual value). An order that comes
+alone takes the way whose cost, with the price of what it uses up, is least: bid prices, as in network revenue
+management (Talluri and van Ryzin, The Theory and Practice of Revenue Management, 2004, chapter 3). Between two batches
+a price follows what is left: up where it goes faster than the time, down where it goes slower.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.orchestration.allocations.candidates import Candidate
+from app.solvers.allocation.problem import ResourceKind
+
+# The demand that prices were worked out for comes within this time.
+HORIZON = timedelta(hours=24)
+# So far a price moves by itself, up or down, before the next batch.
+MOST_MOVED = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bid:
+    """A price in minor units per unit, and how many units there were when it was found."""
+
+    price_minor: float
+    capacity: int
+    at: datetime
+
+    def moved(self, *, left: int, now: datetime) -> float:
+        """The price now that so many units are left."""
+        elapsed = min(1.0, max(0.0, (now - self.at) / HORIZON))
+        planned = self.capacity * (1.0 - elapsed)
+        if left <= 0 or self.price_minor <= 0:
+            return self.price_minor
+        return self.price_minor * min(MOST_MOVED, max(1 / MOST_MOVED, planned / left))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Something shared and limited: its name for a person, what is left of it, and what a unit is worth elsewhere."""
+
+    kind: ResourceKind
+    name: str
+    left: int
+    price_minor: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A candidate with what it uses of the limits: id -> units."""
+
+    candidate: Candidate
+    uses: Mapping[str, int]
+
+    def scarcity(self, limits: Mapping[str, Limit]) -> float:
+        """What it uses up, in minor units, at the prices of the limits."""
+        return sum(limits[id].price_minor * amount for id, amount in self.uses.items())
+
+    def lacking(
+        self, limits: Mapping[str, Limit], *, freed: Mapping[str, int] | None = None
+    ) -> tuple[Limit, int] | None:
+        """The limit that lacks most, and how much; None: there is enough of all. `freed` is given back first."""
+        back = freed or {}
+        short = {id: amount - limits[id].left - back.get(id, 0) for id, amount in self.uses.items()}
+        worst = max(short, key=lambda key: (short[key], key), default=None)
+        return None if worst is None or short[worst] <= 0 else (limits[worst], short[worst])
+
+
+def best(
+    offers: Sequence[Offer], limits: Mapping[str, Limit], *, scarcity_weight: float, worth_minor: int
+) -> Offer | None:
+    """The offer that costs least with what it uses up; None where nothing fits or is worth its cost.
+
+    The price of scarcity chooses among offers; alone it leaves no order out.
+    """
+    possible = [
+        offer for offer in offers if offer.lacking(limits) is None and offer.candidate.cost_minor <= worth_minor
+    ]
+    return min(
+        possible,
+        key=lambda offer: (
+            offer.candidate.cost_minor + scarcity_weight * offer.scarcity(limits),
+            offer.candidate.id,
+        ),
+        default=None,
+    )

@@ -1,0 +1,54 @@
+"""The prices of scarce stock and capacity, kept between batches: one row per limit that is worth something."""
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.ids import new_id
+from app.models import BidPrice
+from app.orchestration.allocations.bidding import Bid
+from app.orchestration.writing import insert_all
+from app.solvers.allocation.problem import Resource
+
+# Prices below half a minor unit decide nothing.
+LEAST_MINOR = 0.5
+
+
+async def keep(
+    session: AsyncSession, *, prices: Mapping[str, float], resources: Collection[Resource], now: datetime
+) -> int:
+    """Replaces all prices by those of a batch; answers how many limits are worth something."""
+    capacities = {resource.id: resource.capacity for resource in resources}
+    worth = {id: price for id, price in prices.items() if price >= LEAST_MINOR and id in capacities}
+    await session.execute(delete(BidPrice).where(col(BidPrice.at) <= now))
+    await insert_all(
+        session,
+        BidPrice,
+        [
+            {
+                "id": new_id(),
+                "resource": id,
+                "price_minor": price,
+                "capacity": capacities[id],
+                "at": now,
+                "expires_on": day_of(id),
+            }
+            for id, price in sorted(worth.items())
+        ],
+    )
+    return len(worth)
+
+
+async def bids(session: AsyncSession, resources: Collection[str]) -> dict[str, Bid]:
+    """The prices of these limits; those that are worth nothing are left out."""
+    found = await session.scalars(select(BidPrice).where(col(BidPrice.resource).in_(resources)))
+    return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found}
+
+
+def day_of(resource: str) -> date | None:
+    """The day that a limit belongs to; stock and contracts have none."""
+    kind, _, *rest = resource.split("|")
+    return date.fromisoformat(rest[0]) if kind in ("node", "carrier") else None
