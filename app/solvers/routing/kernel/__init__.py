@@ -10,8 +10,8 @@ Visit i is row i of the matrices; start and end places are the rows behind the v
 by side. Knows no orders and no problem dataclasses; leaves out splitting a problem up, which is the engine's.
 """
 
-from app.solvers.routing.kernel.layout import FAR, KernelData, VehicleKinds
+from app.solvers.routing.kernel.layout import FAR, KernelData, RouteRules, VehicleKinds
 from app.solvers.routing.kernel.search import Improved, improve
 from app.solvers.routing.kernel.starting import Plan
 
-__all__ = ["FAR", "Improved", "KernelData", "Plan", "VehicleKinds", "improve"]
+__all__ = ["FAR", "Improved", "KernelData", "Plan", "RouteRules", "VehicleKinds", "improve"]

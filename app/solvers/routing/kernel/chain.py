@@ -12,8 +12,10 @@ from typing import Any
 
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.memory import (
+    NOBODY,
     amounts,
     kinds,
+    long,
     nodes,
     routes,
     row,
@@ -23,6 +25,10 @@ from app.solvers.routing.kernel.memory import (
     whole,
     work,
 )
+from app.solvers.routing.kernel.routewise import route_cost, write_items
+
+# The cost of a route that breaks a rule of time since a visit was taken out: above any other, and still exact enough.
+BROKEN = 1e11
 
 
 @compiled
@@ -69,7 +75,7 @@ def forward(m: Any, r: int, v: int, until: int) -> None:
     service = work(m, r)
     passed = v == until
     while v != end:
-        x = int(node[v].next)
+        x = long(node[v].next)
         stay = service[x]
         if m.level == 1:
             depart = max(node[v].depart + node[v].leg, visit[x].open) + stay
@@ -102,7 +108,7 @@ def backward(m: Any, r: int, x: int, until: int) -> None:
     service = work(m, r)
     passed = x == until
     while x != start:
-        v = int(node[x].prev)
+        v = long(node[x].prev)
         reach = service[v] + node[v].leg
         late = min(node[x].late - reach, visit[v].close)
         if m.level == 1:
@@ -126,33 +132,50 @@ def backward(m: Any, r: int, x: int, until: int) -> None:
 
 @compiled
 def weigh(m: Any, r: int) -> None:
-    """The load on leaving each node of a route, and the highest before and behind it, where routes also collect."""
+    """The load on leaving each node of a route, and the highest before and behind it on its trip."""
+    node, n = nodes(m), m.visits
+    end = 2 * r + n + 1
+    v = 2 * r + n
+    while v != end:
+        last = v
+        x = long(node[v].next)
+        while x < n:
+            last = x
+            x = long(node[x].next)
+        for d in range(m.dimensions):
+            weigh_trip(m, v, last, d)
+        v = x
+
+
+@compiled
+def weigh_trip(m: Any, start: int, last: int, d: int) -> None:
+    """The same for one trip and one dimension: from the node where it begins to its last visit."""
     node, peaks, n, size = nodes(m), whole(m.peaks), m.visits, m.dimensions
-    start, end = 2 * r + n, 2 * r + n + 1
-    for d in range(size):
-        load = 0
-        v = node[start].next
-        while v != end:
-            load += whole(m.demands)[v * size + d]
-            v = node[v].next
-        peak = load
-        peaks[3 * (start * size + d)] = peak
-        peaks[3 * (start * size + d) + 2] = load
-        v = node[start].next
-        while v != end:
-            at = v * size + d
-            load += whole(m.pickups)[at] - whole(m.demands)[at] - whole(m.drops)[at]
-            peak = max(peak, load)
-            peaks[3 * at] = peak
-            peaks[3 * at + 2] = load
-            v = node[v].next
-        peak = 0
-        v = node[end].prev
-        while v >= 0:
-            at = v * size + d
-            peak = max(peak, peaks[3 * at + 2])
-            peaks[3 * at + 1] = peak
-            v = node[v].prev
+    load = 0
+    v = long(node[start].next)
+    while v < n:
+        load += whole(m.demands)[v * size + d]
+        v = long(node[v].next)
+    peak = load
+    peaks[3 * (start * size + d)] = peak
+    peaks[3 * (start * size + d) + 2] = load
+    v = long(node[start].next)
+    while v < n:
+        at = v * size + d
+        load += whole(m.pickups)[at] - whole(m.demands)[at] - whole(m.drops)[at]
+        peak = max(peak, load)
+        peaks[3 * at] = peak
+        peaks[3 * at + 2] = load
+        v = long(node[v].next)
+    peak = 0
+    v = last
+    while True:
+        at = v * size + d
+        peak = max(peak, peaks[3 * at + 2])
+        peaks[3 * at + 1] = peak
+        if v == start:
+            return
+        v = long(node[v].prev)
 
 
 @compiled
@@ -160,7 +183,13 @@ def settle(m: Any, r: int) -> None:
     """Bring a changed route's cost, and with it the plan's, up to date."""
     route, kind = routes(m)[r], kinds(m)[routes(m)[r].kind]
     cost = 0.0
-    if route.size > 0:
+    if m.rich:
+        route.duration = 0
+        if route.size > 0:
+            size = write_items(m, r, NOBODY, NOBODY, NOBODY, NOBODY, NOBODY)
+            cost = min(route_cost(m, r, size), BROKEN) + route.price
+            route.duration = m.drive_seconds
+    elif route.size > 0:
         cost = kind.fixed + kind.per_metre * route.distance + route.price
         if m.level == 2:
             duration = nodes(m)[2 * r + m.visits + 1].fd
@@ -186,14 +215,14 @@ def refresh(m: Any, r: int) -> None:
 def take_out(m: Any, c: int) -> None:
     """Unlink a visit; the caller then passes on the change and settles the route."""
     node, route = nodes(m), routes(m)
-    r = int(node[c].route)
-    p, x = int(node[c].prev), int(node[c].next)
+    r = long(node[c].route)
+    p, x = long(node[c].prev), long(node[c].next)
     touch(m, c)
     touch(m, p)
     touch(m, x)
     touch_route(m, r)
     route[r].distance -= node[c].back + node[c].gap
-    link(m, int(route[r].profile), p, x)
+    link(m, long(route[r].profile), p, x)
     route[r].distance += node[p].gap
     route[r].size -= 1
     route[r].spots += 1
@@ -216,15 +245,15 @@ def take_out(m: Any, c: int) -> None:
 def put_in(m: Any, c: int, p: int, r: int) -> None:
     """Link an absent visit behind `p` on route `r`, pass on the change and settle the route."""
     node, route = nodes(m), routes(m)
-    x = int(node[p].next)
+    x = long(node[p].next)
     touch(m, c)
     touch(m, p)
     touch(m, x)
     touch_route(m, r)
     if route[r].size > 0:
         route[r].distance -= node[p].gap
-    link(m, int(route[r].profile), p, c)
-    link(m, int(route[r].profile), c, x)
+    link(m, long(route[r].profile), p, c)
+    link(m, long(route[r].profile), c, x)
     route[r].distance += node[c].back + node[c].gap
     route[r].size += 1
     route[r].spots -= 1
@@ -237,6 +266,9 @@ def put_in(m: Any, c: int, p: int, r: int) -> None:
     node[c].wall = 0
     forget(m, c)
     m.cost -= amounts(m.penalty)[c]
+    if m.rich:
+        refresh(m, r)
+        return
     if m.level > 0:
         forward(m, r, p, c)
         backward(m, r, x, c)
@@ -257,7 +289,7 @@ def take_back(m: Any, cost: float) -> None:
     """Undo the iteration: every saved record as it was."""
     node = nodes(m)
     for j in range(m.saved_nodes):
-        v = int(whole(m.journal_nodes)[j])
+        v = long(whole(m.journal_nodes)[j])
         gone = v < m.visits and node[v].route < 0
         node[v] = saved_nodes(m)[j]
         if v < m.visits:
@@ -268,7 +300,7 @@ def take_back(m: Any, cost: float) -> None:
                 whole(m.absent)[m.absent_size] = v
                 m.absent_size += 1
     for j in range(m.saved_routes):
-        r = int(whole(m.journal_routes)[j])
+        r = long(whole(m.journal_routes)[j])
         routes(m)[r] = saved_routes(m)[j]
         for d in range(1, m.dimensions):
             whole(m.loads)[r * m.dimensions + d] = whole(m.journal_loads)[j * m.dimensions + d]
@@ -276,5 +308,5 @@ def take_back(m: Any, cost: float) -> None:
             whole(m.spare)[routes(m)[r].kind] = r
     if m.mixed:
         for j in range(m.saved_routes):
-            weigh(m, int(whole(m.journal_routes)[j]))
+            weigh(m, long(whole(m.journal_routes)[j]))
     m.cost = cost

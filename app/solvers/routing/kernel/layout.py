@@ -4,6 +4,7 @@ Nodes: 0..n-1 are the visits (row i of the matrices is visit i); behind them two
 Kinds are groups of identical vehicles; each vehicle is a route slot, empty or not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,43 @@ class VehicleKinds:
     pickups_last: NDArray[Any] | None = None
 
 
+Windows = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteRules:
+    """What only a look at a whole route can judge; each is timed as the routing model's schedule.py times it.
+
+    Times count from `epoch_seconds`, which traffic needs to know the time of day. By visit: `windows` (several),
+    `late_costs` (a second behind the last window; below 0: windows are hard), `setups`, `places` (a number for each
+    place where one parks), `releases` (-FAR: none), `max_rides` (of a pickup; FAR: none). By kind: `start_places`,
+    `breaks` (windows, seconds), `driving_rules` (work, rest, whether service counts), `lifo`, `reload_rows` (the matrix
+    rows where it may reload), `reload_places`, `reload_seconds`, `max_trips`. By profile: `traffic` (starts, factors,
+    period). Sets of visits: `apart` on different vehicles, `together` on one, of `rivals` at most one is served.
+    """
+
+    epoch_seconds: int
+    windows: Sequence[Windows]
+    late_costs: Sequence[float]
+    setups: Sequence[int]
+    places: Sequence[int]
+    releases: Sequence[int]
+    max_rides: Sequence[int]
+    start_places: Sequence[int]
+    breaks: Sequence[Sequence[tuple[Windows, int]]]
+    driving_rules: Sequence[tuple[int, int, bool] | None]
+    lifo: Sequence[bool]
+    reload_rows: Sequence[Sequence[int]]
+    reload_places: Sequence[Sequence[int]]
+    reload_seconds: Sequence[int]
+    max_trips: Sequence[int]
+    traffic: Sequence[tuple[Sequence[int], Sequence[float], int] | None]
+    apart: Sequence[Sequence[int]] = ()
+    together: Sequence[Sequence[int]] = ()
+    rivals: Sequence[Sequence[int]] = ()
+    balance_cost_per_second: float = 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class KernelData:
     """A problem as arrays: n visits are rows 0..n-1 of the matrices, terminals the rows behind them.
@@ -86,9 +124,10 @@ class KernelData:
     service_seconds: NDArray[Any] | None = None  # [n] or [classes, n]
     penalties: NDArray[Any] | None = None
     prices: NDArray[Any] | None = None
-    fixed_visits: NDArray[Any] | None = None  # [n] bool: stays where it is, with all before it on its route
+    fixed_visits: NDArray[Any] | None = None  # [n] 1: stays where it is, and nothing before it; 2: stays on its route
     neighbours: NDArray[Any] | None = None
     pairs: NDArray[Any] | None = None  # [pairs, 2]: collected at the first visit, delivered at the second
+    rules: "RouteRules | None" = None
 
     @property
     def visit_count(self) -> int:

@@ -5,6 +5,9 @@ small functions drowns in both, compiling and running. Here a function gets one 
 Whoever fills a `Memory` must keep its arrays alive: `Memory.arrays` does.
 """
 
+# mypy: disable-error-code="no-any-return"
+# Compiled code: numba infers the types, records have none for mypy.
+
 from typing import Any
 
 import numpy as np
@@ -17,10 +20,18 @@ from app.solvers.routing.kernel.layout import FAR, KIND, NODE, ROUTE, VISIT
 
 NUMBERS = (
     "level", "visits", "rows", "slots", "kinds", "dimensions", "priced", "mixed", "near_size", "close_size", "paired",
-    "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
+    "nodes", "rich", "tied", "reloading", "riding", "balanced", "epoch",
+    "clock", "worked", "waited", "room", "kinks_size", "rests", "pending", "earliest", "soft", "drive_seconds",
+    "thorough", "in_use", "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
 )  # fmt: skip
 LONE, FIRST, SECOND = 0, 1, 2
-AMOUNTS = ("cost", "best_cost")
+FAR_AWAY = 1 << 40
+# In compiled code every whole number is 64 bits wide, so that each function is compiled for one set of types.
+long: Any = np.int64
+NOBODY: Any = np.int64(-1)
+BACK: Any = np.int64(0)
+AHEAD: Any = np.int64(1)
+AMOUNTS = ("cost", "best_cost", "lateness", "drive_cost", "balance_price", "balance")
 ARRAYS: dict[str, Any] = {
     "distance": np.int32,  # [profile, from, to], and [profile, to, from]
     "distance_back": np.int32,
@@ -57,6 +68,48 @@ ARRAYS: dict[str, Any] = {
     "spare": np.int32,  # by kind: a slot that may be empty
     "best": np.int32,  # the best plan: each visit's next, then each slot's first
     "word": np.uint64,
+    # What only whole routes are timed by:
+    "road": np.int32,  # seconds on a free road; `duration` is never longer than under traffic
+    "windows": np.int32,  # [visit + 1]: where each visit's windows begin
+    "window_opens": np.int64,
+    "window_closes": np.int64,
+    "late_cost": np.float64,  # below 0: windows are hard
+    "setup": np.int32,
+    "place_of": np.int32,  # [node]: two with the same number share a parking place
+    "start_place": np.int32,
+    "release": np.int32,
+    "max_ride": np.int32,
+    "lifo": np.int32,
+    "kind_breaks": np.int32,  # [kind + 1]: where each kind's breaks begin, by closing time
+    "break_windows": np.int32,
+    "break_seconds": np.int32,
+    "break_latest": np.int64,  # so that those behind it can still begin
+    "break_closes": np.int64,
+    "rule_work": np.int32,  # below 0: no driving rule
+    "rule_break": np.int32,
+    "rule_counts": np.int32,
+    "band_ends": np.int32,  # [profile + 1]: where each profile's traffic begins
+    "band_starts": np.int32,
+    "band_factors": np.float64,
+    "band_periods": np.int32,
+    "apart_ends": np.int32,
+    "apart": np.int32,
+    "rival_ends": np.int32,
+    "rival": np.int32,
+    "company_ends": np.int32,
+    "company": np.int32,
+    "reload_first": np.int32,  # [slot + 1]: each vehicle's reload nodes
+    # Scratch for one route:
+    "items": np.int32,
+    "stack": np.int32,
+    "legs": np.int32,
+    "works": np.int32,
+    "holds": np.int64,
+    "not_before": np.int64,
+    "begins": np.int64,
+    "departures": np.int64,
+    "kinks": np.int64,
+    "kinks_kept": np.int64,
 }
 MEMORY = np.dtype(
     [
@@ -77,8 +130,7 @@ class Memory:
     def hold(self, name: str, array: NDArray[Any]) -> None:
         """Keep an array and write down where it lies."""
         array = np.ascontiguousarray(array, dtype=ARRAYS[name])
-        if not array.size:
-            array = np.zeros(1, ARRAYS[name])
+        array = array if array.size else np.zeros(1, ARRAYS[name])
         self.arrays[name] = array
         self.record[name] = array.ctypes.data
 
@@ -101,7 +153,7 @@ def _view_of(element: Any) -> Any:
     return at
 
 
-_WHOLE, _SMALL, _AMOUNT, _WORD = (_view_of(t) for t in (np.int32, np.int8, np.float64, np.uint64))
+_WHOLE, _WIDE, _SMALL, _AMOUNT, _WORD = (_view_of(t) for t in (np.int32, np.int64, np.int8, np.float64, np.uint64))
 _NODE, _ROUTE, _VISIT, _KIND = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND))
 
 
@@ -109,6 +161,12 @@ _NODE, _ROUTE, _VISIT, _KIND = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND))
 def whole(address: int) -> Any:
     """The array of 32-bit whole numbers at an address."""
     return carray(_WHOLE(address), (FAR,))
+
+
+@compiled
+def wide(address: int) -> Any:
+    """The array of 64-bit whole numbers at an address."""
+    return carray(_WIDE(address), (FAR,))
 
 
 @compiled
@@ -154,9 +212,9 @@ def kinds(m: Any) -> Any:
 
 
 @compiled
-def is_fixed(m: Any, v: int) -> bool:
-    """Whether a visit has to stay where it is."""
-    return bool(carray(_SMALL(m.fixed), (FAR,))[v])
+def is_fixed(m: Any, v: int) -> int:
+    """0: a visit may move; 1: it stays where it is, and nothing comes before it; 2: it stays on its route."""
+    return long(carray(_SMALL(m.fixed), (FAR,))[v])
 
 
 @compiled
@@ -166,25 +224,30 @@ def dice(m: Any) -> Any:
 
 
 @compiled
+def rows_of(m: Any, kind_of_work: int) -> Any:
+    """Service seconds by node for one class of vehicles."""
+    return whole(m.service + 4 * kind_of_work * m.nodes)
+
+
+@compiled
 def work(m: Any, r: int) -> Any:
     """The service seconds by node, as the route's kind of vehicle takes them."""
-    nodes_in_all = m.visits + 2 * m.slots
-    return whole(m.service + 4 * kinds(m)[routes(m)[r].kind].work * nodes_in_all)
+    return rows_of(m, kinds(m)[routes(m)[r].kind].work)
 
 
 @compiled
 def row(m: Any, v: int) -> int:
     """The matrix row of a node."""
-    return v if v < m.visits else visits(m)[v].row
+    return long(v) if v < m.visits else long(visits(m)[v].row)
 
 
 @compiled
 def spare_slot(m: Any, k: int) -> int:
     """An empty vehicle of a kind, or -1."""
-    r = int(whole(m.spare)[k])
+    r = long(whole(m.spare)[k])
     if r >= 0 and routes(m)[r].size > 0:
         r = -1
-        for slot in range(kinds(m)[k].first, kinds(m)[k].last):
+        for slot in range(long(kinds(m)[k].first), long(kinds(m)[k].last)):
             if routes(m)[slot].size == 0:
                 r = slot
                 break

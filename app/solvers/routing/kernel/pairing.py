@@ -12,11 +12,13 @@ import math
 from typing import Any
 
 from app.solvers.routing.kernel.chain import put_in
+from app.solvers.routing.kernel.company import admits
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.memory import (
     amounts,
     dice,
     kinds,
+    long,
     nodes,
     routes,
     row,
@@ -26,13 +28,14 @@ from app.solvers.routing.kernel.memory import (
     work,
 )
 from app.solvers.routing.kernel.rolling import positions_to_blink, roll
+from app.solvers.routing.kernel.routewise import exact_pair
 
 LOG_OF_KEEPING = math.log(0.99)
 EVERYWHERE_CHANCE = 0.1
 
 
 @compiled
-def insert_pair(m: Any, c: int, e: int, thorough: bool) -> None:
+def insert_pair(m: Any, c: int, e: int) -> None:
     """Put pickup `c` and delivery `e` at their cheapest places, or leave both out."""
     limit = amounts(m.penalty)[c] + amounts(m.penalty)[e]
     best, p, q, r = near_pair(m, c, e, limit)
@@ -47,7 +50,7 @@ def insert_pair(m: Any, c: int, e: int, thorough: bool) -> None:
         cost, behind = along(m, c, e, slot, start, best - fixed)
         if cost + fixed < best:
             best, p, q, r = cost + fixed, start, behind, slot
-    if r < 0 and (thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
+    if r < 0 and (m.thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
         best, p, q, r = any_pair(m, c, e, limit)
     if r >= 0:
         put_in(m, c, p, r)
@@ -60,8 +63,8 @@ def near_pair(m: Any, c: int, e: int, limit: float) -> tuple[float, int, int, in
     node, close = nodes(m), whole(m.close + 4 * c * m.close_size)
     best, first, second, chosen, blink = limit, -1, -1, -1, m.blink
     for k in range(m.close_size):
-        v = int(close[k])
-        r = int(node[v].route)
+        v = long(close[k])
+        r = long(node[v].route)
         if r < 0 or routes(m)[r].spots < 2:
             continue
         blink -= 2
@@ -69,7 +72,7 @@ def near_pair(m: Any, c: int, e: int, limit: float) -> tuple[float, int, int, in
             blink = positions_to_blink(dice(m), LOG_OF_KEEPING)
             continue
         for side in range(2):
-            p = v if side == 0 else int(node[v].prev)
+            p = v if side == 0 else long(node[v].prev)
             if node[p].wall:
                 continue
             cost, behind = along(m, c, e, r, p, best)
@@ -93,7 +96,7 @@ def any_pair(m: Any, c: int, e: int, limit: float) -> tuple[float, int, int, int
                 cost, behind = along(m, c, e, r, p, best)
                 if cost < best:
                     best, first, second, chosen = cost, p, behind, r
-            p = int(node[p].next)
+            p = long(node[p].next)
     return best, first, second, chosen
 
 
@@ -113,11 +116,11 @@ def along(m: Any, c: int, e: int, r: int, p: int, best: float) -> tuple[float, i
     from_e = whole(m.distance + 4 * (matrix + e * rows))
     time_to_e = whole(m.duration_back + 4 * (matrix + e * rows))
     time_from_e = whole(m.duration + 4 * (matrix + e * rows))
-    x = int(node[p].next)
+    x = long(node[p].next)
     b = row(m, x)
     gap = node[p].gap if route.size > 0 else 0
     upto = to_c[row(m, p)]
-    if not boards(m, c, p):
+    if not boards(m, c, p) or (m.tied and not (admits(m, c, r) and admits(m, e, r))):
         return found, behind
     service = work(m, r)
     clock = 0
@@ -133,6 +136,8 @@ def along(m: Any, c: int, e: int, r: int, p: int, best: float) -> tuple[float, i
         fits = True
     if fits:
         cost = extra + price * (upto + from_c[e] + from_e[b] - gap)
+        if cost < best and m.rich:
+            cost = exact_pair(m, c, e, r, p, c)
         if cost < best:
             best, found, behind = cost, cost, c
     base = extra + price * (upto + from_c[b] - gap)
@@ -145,7 +150,7 @@ def along(m: Any, c: int, e: int, r: int, p: int, best: float) -> tuple[float, i
             clock += service[x]
         if not boards(m, c, x):
             break
-        y = int(node[x].next)
+        y = long(node[x].next)
         if not node[x].wall:
             b = row(m, y)
             cost = base + price * (to_e[x] + from_e[b] - node[x].gap)
@@ -155,7 +160,9 @@ def along(m: Any, c: int, e: int, r: int, p: int, best: float) -> tuple[float, i
                     begin = clock + time_to_e[x]
                     on = max(begin, visit[e].open) + service[e] + time_from_e[b]
                     fits = begin <= visit[e].close and on <= node[y].late
-                if fits:
+                if fits and m.rich:
+                    cost = exact_pair(m, c, e, r, p, x)
+                if fits and cost < best:
                     best, found, behind = cost, cost, x
         leg = node[x].leg
         x = y

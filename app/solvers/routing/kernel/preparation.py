@@ -9,8 +9,10 @@ from app.solvers.routing.kernel.layout import FAR, KIND, VISIT, KernelData, Vehi
 from app.solvers.routing.kernel.memory import FIRST, LONE, SECOND, Memory
 from app.solvers.routing.kernel.rolling import seeded
 from app.solvers.routing.kernel.starting import empty_plan
+from app.solvers.routing.kernel.whole_routes import ReloadNodes, fastest, hold_rules, lenient, reload_nodes
 
 PLACES_TRIED, NEIGHBOURS_RUINED = 40, 100
+UNSERVED = 1e9  # where no penalty is given
 WAITING_WEIGHT = (
     0.2  # a second of waiting against one of driving, when near means soon: Vidal et al. (2013), section 4.4
 )
@@ -20,49 +22,72 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
     """The memory of a search for a problem, every vehicle empty and every visit absent."""
     n, dimensions = data.demands.shape
     dimensions = max(dimensions, 1)
-    demands = _loads(data.demands, n, dimensions)
+    data = lenient(data)
+    loads = _loads(data.demands, n, dimensions)
     pickups = _loads(data.pickups if data.pickups is not None else np.zeros((n, 0)), n, dimensions)
     mate, role = _pairs(data.pairs, n)
-    drops = np.where(role[:, None] == SECOND, demands, 0)
-    demands = demands - drops
+    drops = np.where(role[:, None] == SECOND, loads, 0)
     kind, capacities = _kinds(data.kinds, n, dimensions)
+    slots, kind_of = int(kind["last"].max(initial=0)), np.repeat(np.arange(len(kind)), kind["last"] - kind["first"])
+    reloads = reload_nodes(data.rules, kind_of, n + 2 * slots)
+    visit = _visits(data, kind, loads - drops, rows=data.distances.shape[-1], reloads=reloads)
+    memory = Memory()
     level = _level(data, kind)
+    sizes = {
+        "level": level, "visits": n, "slots": slots, "nodes": len(visit), "kinds": len(kind), "dimensions": dimensions,
+        "priced": data.prices is not None, "paired": data.pairs is not None,
+        "mixed": pickups.any() or data.pairs is not None or len(reloads.rows) > 0,
+    }  # fmt: skip
+    for name, size in sizes.items():
+        memory.record[name] = size
+    _hold_travel(memory, data, kind)
+    service = _services(data, visit, reloads)
+    near, close = _neighbourhoods(data, memory, visit[:n], service[0, :n], level)
+    penalties = np.full(n, UNSERVED) if data.penalties is None else data.penalties
+    arrays = {
+        "visit": visit, "service": service, "demands": loads - drops, "pickups": pickups, "drops": drops, "mate": mate,
+        "role": role, "kind": kind, "capacities": capacities, "penalty": penalties, "near": near, "close": close,
+        "prices": np.zeros((1, 1)) if data.prices is None else data.prices,
+        "fixed": np.zeros(n) if data.fixed_visits is None else data.fixed_visits, "word": seeded(seed),
+    }  # fmt: skip
+    for name, array in arrays.items():
+        memory.hold(name, array)
+    memory.record["near_size"], memory.record["close_size"] = near.shape[1], close.shape[1]
+    hold_rules(memory, data, reloads)
+    empty_plan(memory)
+    return memory
+
+
+def _hold_travel(memory: Memory, data: KernelData, kind: NDArray[Any]) -> None:
+    """Matrices both ways, and how far each visit is from the nearest start."""
     is_open = bool((kind["start"] < 0).any() or (kind["end"] < 0).any())
     distance, distance_back = _both_ways(data.distances, is_open=is_open)
     if data.durations is data.distances:
         duration, duration_back = distance, distance_back
     else:
         duration, duration_back = _both_ways(data.durations, is_open=is_open)
-    visit = _visits(data, kind, demands, rows=distance.shape[1])
+    road, rules = duration, data.rules
+    if rules is not None and any(fastest(rules, profile) > 1.0 for profile in range(len(duration))):
+        factors = np.array([fastest(rules, profile) for profile in range(len(duration))])
+        duration, duration_back = _both_ways(np.floor(duration / factors[:, None, None]), is_open=False)
+    starts = kind["start"][kind["start"] >= 0]
+    remote = distance[0][starts[:, None], np.arange(data.visit_count)].min(axis=0, initial=FAR)
+    memory.record["rows"] = distance.shape[1]
+    for name, matrix in (
+        ("distance", distance), ("distance_back", distance_back), ("duration", duration),
+        ("duration_back", duration_back), ("road", road), ("remote", remote),
+    ):  # fmt: skip
+        memory.hold(name, matrix)
+
+
+def _services(data: KernelData, visit: NDArray[Any], reloads: ReloadNodes) -> NDArray[np.int32]:
+    """[class, node] seconds of service, and of reloading."""
+    n = data.visit_count
     given = np.zeros((1, n)) if data.service_seconds is None else np.atleast_2d(data.service_seconds)
     service = np.zeros((len(given), len(visit)), np.int32)
     service[:, :n] = given
-    near, close = _neighbourhoods(data, distance[0], duration[0], visit[:n], service[0, :n], level)
-    starts = kind["start"][kind["start"] >= 0]
-    remote = distance[0][starts[:, None], np.arange(n)].min(axis=0) if len(starts) else np.zeros(n)
-    penalties = np.full(n, 1e9) if data.penalties is None else data.penalties
-    prices = np.zeros((1, 1)) if data.prices is None else data.prices
-    fixed = np.zeros(n, bool) if data.fixed_visits is None else data.fixed_visits
-    memory = Memory()
-    sizes = {
-        "level": level, "visits": n, "rows": distance.shape[1], "slots": int(kind["last"].max(initial=0)),
-        "kinds": len(kind), "dimensions": dimensions, "priced": data.prices is not None,
-        "mixed": pickups.any() or data.pairs is not None,
-        "near_size": near.shape[1], "close_size": close.shape[1], "paired": data.pairs is not None,
-    }  # fmt: skip
-    for name, size in sizes.items():
-        memory.record[name] = size
-    arrays = {
-        "distance": distance, "distance_back": distance_back, "duration": duration, "duration_back": duration_back,
-        "visit": visit, "service": service, "demands": demands, "pickups": pickups,
-        "drops": drops, "mate": mate, "role": role, "kind": kind,
-        "capacities": capacities, "prices": prices, "penalty": penalties, "remote": remote,
-        "near": near, "close": close, "fixed": fixed, "word": seeded(seed),
-    }  # fmt: skip
-    for name, array in arrays.items():
-        memory.hold(name, array)
-    empty_plan(memory)
-    return memory
+    service[:, len(visit) - len(reloads.rows) :] = reloads.seconds
+    return service
 
 
 def _loads(given: NDArray[Any], n: int, dimensions: int) -> NDArray[np.int32]:
@@ -123,6 +148,8 @@ def _kinds(given: VehicleKinds, n: int, dimensions: int) -> tuple[NDArray[Any], 
 
 def _level(data: KernelData, kind: NDArray[Any]) -> int:
     """How much the search has to know: 0 loads, 1 also windows and shifts, 2 also durations, limits and overtime."""
+    if data.rules is not None:
+        return 1
     limited = (kind["max_duration"] < FAR) | (kind["max_distance"] < FAR)
     if limited.any() or kind["per_second"].any() or kind["overtime"].any():
         return 2
@@ -130,31 +157,31 @@ def _level(data: KernelData, kind: NDArray[Any]) -> int:
     return int(timed)
 
 
-def _visits(data: KernelData, kind: NDArray[Any], demands: NDArray[np.int32], *, rows: int) -> NDArray[Any]:
-    """One record a node: the visits, then each vehicle's start and end."""
+def _visits(
+    data: KernelData, kind: NDArray[Any], demands: NDArray[np.int32], *, rows: int, reloads: ReloadNodes
+) -> NDArray[Any]:
+    """One record a node: the visits, each vehicle's start and end, its reloads. Row `rows`: nowhere, of open routes."""
     n = data.visit_count
     counts = kind["last"] - kind["first"]
-    visit = np.zeros(n + 2 * int(counts.sum()), VISIT)
+    ends = n + 2 * int(counts.sum())
+    visit = np.zeros(ends + len(reloads.rows), VISIT)
     visit["row"][:n] = np.arange(n)
     visit["open"][:n] = 0 if data.opens is None else np.maximum(data.opens, 0)
     visit["close"][:n] = FAR if data.closes is None else np.minimum(data.closes, FAR)
     visit["demand"][:n] = demands[:, 0]
     for side, terminal in ((0, "start"), (1, "end")):
-        visit["row"][n + side :: 2] = np.repeat(np.where(kind[terminal] < 0, rows - 1, kind[terminal]), counts)
+        visit["row"][n + side : ends : 2] = np.repeat(np.where(kind[terminal] < 0, rows, kind[terminal]), counts)
         for field in ("open", "close"):
-            visit[field][n + side :: 2] = np.repeat(kind[field], counts)
+            visit[field][n + side : ends : 2] = np.repeat(kind[field], counts)
+    visit["row"][ends:], visit["close"][ends:] = reloads.rows, FAR
     return visit
 
 
 def _neighbourhoods(
-    data: KernelData,
-    distance: NDArray[np.int32],
-    duration: NDArray[np.int32],
-    visit: NDArray[Any],
-    service: NDArray[np.int32],
-    level: int,
+    data: KernelData, memory: Memory, visit: NDArray[Any], service: NDArray[np.int32], level: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """For ruin the nearest by distance, for recreate those that also lie near in time."""
+    distance, duration = memory.arrays["distance"][0], memory.arrays["duration"][0]
     n = len(visit)
     by_distance = distance[:n, :n].astype(np.float64)
     by_distance = by_distance + by_distance.T

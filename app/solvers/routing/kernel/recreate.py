@@ -11,12 +11,16 @@ import math
 from typing import Any
 
 from app.solvers.routing.kernel.chain import put_in
+from app.solvers.routing.kernel.company import admits
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.memory import (
+    AHEAD,
+    BACK,
     LONE,
     amounts,
     dice,
     kinds,
+    long,
     nodes,
     routes,
     row,
@@ -27,6 +31,8 @@ from app.solvers.routing.kernel.memory import (
 )
 from app.solvers.routing.kernel.pairing import insert_pair
 from app.solvers.routing.kernel.rolling import below, positions_to_blink, roll
+from app.solvers.routing.kernel.routewise import exact
+from app.solvers.routing.kernel.trips import new_trip, put_reload
 
 LOG_OF_KEEPING = math.log(0.99)
 EVERYWHERE_CHANCE = 0.1
@@ -63,21 +69,34 @@ def order_pool(m: Any) -> None:
 
 
 @compiled
-def recreate(m: Any, thorough: bool) -> None:
+def recreate(m: Any) -> None:
     """Insert each visit of the pool at its cheapest place, or leave it out where that costs more than its penalty."""
     for j in range(m.pool_size):
-        c = int(whole(m.pool)[j])
+        c = long(whole(m.pool)[j])
         if nodes(m)[c].route >= 0:
             continue
         if m.paired and whole(m.mate)[c] >= 0:
-            insert_pair(m, c, int(whole(m.mate)[c]), thorough)
+            insert_pair(m, c, long(whole(m.mate)[c]))
             continue
         best, place, r = nearby(m, c)
         best, place, r = empty(m, c, best, place, r)
-        if r < 0 and (thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
+        if r < 0 and (m.thorough or roll(dice(m)) < EVERYWHERE_CHANCE):
             best, place, r = everywhere(m, c)
+        if m.reloading and new_trip_is_better(m, c, min(best, amounts(m.penalty)[c])):
+            continue
         if r >= 0 and best < amounts(m.penalty)[c]:
             put_in(m, c, place, r)
+
+
+@compiled
+def new_trip_is_better(m: Any, c: int, best: float) -> bool:
+    """Insert a visit with a reload before or behind it where that is cheaper than anything else."""
+    _, p, r, reload, is_first = new_trip(m, c, best)
+    if r < 0 or (m.tied and not admits(m, c, r)):
+        return False
+    put_reload(m, r, p, reload)
+    put_in(m, c, reload if is_first else p, r)
+    return True
 
 
 @compiled
@@ -88,14 +107,14 @@ def has_room(m: Any, c: int, r: int) -> bool:
     for d in range(1, m.dimensions):
         if whole(m.loads)[r * m.dimensions + d] < whole(m.demands)[c * m.dimensions + d]:
             return False
-    return True
+    return not m.tied or admits(m, c, r)
 
 
 @compiled
 def detour(m: Any, profile: int, p: int, c: int, x: int) -> int:
     """Metres from `p` over `c` to `x`."""
     base = (profile * m.rows + c) * m.rows
-    return int(whole(m.distance_back)[base + row(m, p)] + whole(m.distance)[base + row(m, x)])
+    return long(whole(m.distance_back)[base + row(m, p)] + whole(m.distance)[base + row(m, x)])
 
 
 @compiled
@@ -121,9 +140,12 @@ def extra(m: Any, c: int, r: int, p: int, x: int, metres: int, best: float) -> f
             return math.inf
     if m.mixed and not carries(m, c, r, p, x):
         return math.inf
+    if m.rich:
+        slower = kinds(m)[route.kind].per_second * (to + stay + on - (node[p].leg if route.size > 0 else 0))
+        return exact(m, c, r, p) if cost + slower < best else math.inf
     if m.level < 2:
         return cost
-    return cost + in_time(m, c, r, p, x, metres, int(to), int(stay), int(on))
+    return cost + in_time(m, c, r, p, x, metres, long(to), long(stay), long(on))
 
 
 @compiled
@@ -160,13 +182,13 @@ def carries(m: Any, c: int, r: int, p: int, x: int) -> bool:
             return False
     if not kinds(m)[kind].pickups_last or whole(m.role)[c] != LONE:
         return True
-    if has_any(m, m.demands, c) and first_of(m, p, False) == 1:
+    if has_any(m, m.demands, c) and first_of(m, p, BACK) == 1:
         return False
-    return not (has_any(m, m.pickups, c) and first_of(m, x, True) == -1)
+    return not (has_any(m, m.pickups, c) and first_of(m, x, AHEAD) == -1)
 
 
 @compiled
-def first_of(m: Any, v: int, ahead: bool) -> int:
+def first_of(m: Any, v: int, ahead: int) -> int:
     """What is first met from a node on, back or ahead: 1 a collection for the depot, -1 a delivery, 0 neither."""
     while v < m.visits:
         if whole(m.role)[v] == LONE:
@@ -176,7 +198,7 @@ def first_of(m: Any, v: int, ahead: bool) -> int:
                 return 1
             if has_any(m, m.demands, v):
                 return -1
-        v = int(nodes(m)[v].next) if ahead else int(nodes(m)[v].prev)
+        v = long(nodes(m)[v].next) if ahead else long(nodes(m)[v].prev)
     return 0
 
 
@@ -194,11 +216,11 @@ def nearby(m: Any, c: int) -> tuple[float, int, int]:
     """The cheapest place behind or before one of the visit's neighbours: its cost, the node before it, the route."""
     node, route, n = nodes(m), routes(m), m.visits
     distance, back, close = whole(m.distance), whole(m.distance_back), whole(m.close + 4 * c * m.close_size)
-    demand, wide, blink = visits(m)[c].demand, m.dimensions > 1, m.blink
+    demand, wide, blink = visits(m)[c].demand, m.dimensions > 1 or m.tied, m.blink
     best, place, chosen = math.inf, -1, -1
     for k in range(m.close_size):
-        v = int(close[k])
-        r = int(node[v].route)
+        v = long(close[k])
+        r = long(node[v].route)
         if r < 0 or route[r].room < demand or route[r].spots <= 0:
             continue
         if wide and not has_room(m, c, r):
@@ -208,17 +230,17 @@ def nearby(m: Any, c: int) -> tuple[float, int, int]:
             blink = positions_to_blink(dice(m), LOG_OF_KEEPING)
             continue
         base, price = (route[r].profile * m.rows + c) * m.rows, route[r].per_metre
-        x, p = int(node[v].next), int(node[v].prev)
-        b = x if x < n else int(visits(m)[x].row)
+        x, p = long(node[v].next), long(node[v].prev)
+        b = x if x < n else long(visits(m)[x].row)
         metres = back[base + v] + distance[base + b] - node[v].gap
         if price * metres < best and not node[v].wall:
-            cost = extra(m, c, r, v, x, int(metres), best)
+            cost = extra(m, c, r, v, x, long(metres), best)
             if cost < best:
                 best, place, chosen = cost, v, r
-        a = p if p < n else int(visits(m)[p].row)
+        a = p if p < n else long(visits(m)[p].row)
         metres = back[base + a] + distance[base + v] - node[v].back
         if price * metres < best and not node[p].wall:
-            cost = extra(m, c, r, p, v, int(metres), best)
+            cost = extra(m, c, r, p, v, long(metres), best)
             if cost < best:
                 best, place, chosen = cost, p, r
     m.blink = blink
@@ -259,7 +281,7 @@ def everywhere(m: Any, c: int) -> tuple[float, int, int]:
         f = routes(m)[r].profile
         p = n + 2 * r
         while p != n + 2 * r + 1:
-            x = int(node[p].next)
+            x = long(node[p].next)
             if not node[p].wall:
                 a = row(m, p)
                 b = row(m, x)

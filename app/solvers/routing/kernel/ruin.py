@@ -17,8 +17,9 @@ from app.solvers.routing.kernel.chain import (
     touch_route,
 )
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import SECOND, dice, is_fixed, nodes, routes, whole
+from app.solvers.routing.kernel.memory import SECOND, dice, is_fixed, long, nodes, routes, whole
 from app.solvers.routing.kernel.rolling import below, roll
+from app.solvers.routing.kernel.trips import drop_reloads
 
 REMOVED_ON_AVERAGE = 10.0
 LONGEST_STRING = 10.0
@@ -28,25 +29,25 @@ ABSENT_TRIED = 12
 
 
 @compiled
-def ruin(m: Any, routes_in_use: int) -> None:
+def ruin(m: Any) -> None:
     """Remove strings around a random visit; the pool then holds what is removed and some that were absent before."""
     n, node = m.visits, nodes(m)
     m.pool_size = 0
     absent = m.absent_size
     centre = below(dice(m), n)
     _invite(m, centre, absent)
-    average = (n - absent) / max(routes_in_use, 1)
+    average = (n - absent) / max(m.in_use, 1)
     longest = min(LONGEST_STRING, average)
-    strings = int(roll(dice(m)) * (4.0 * REMOVED_ON_AVERAGE / (1.0 + longest) - 1.0) + 1.0)
+    strings = long(roll(dice(m)) * (4.0 * REMOVED_ON_AVERAGE / (1.0 + longest) - 1.0) + 1.0)
     for k in range(-1, m.near_size):
         if strings == 0:
             return
-        c = centre if k < 0 else int(whole(m.near)[centre * m.near_size + k])
-        r = int(node[c].route)
+        c = centre if k < 0 else long(whole(m.near)[centre * m.near_size + k])
+        r = long(node[c].route)
         if r < 0 or routes(m)[r].stamp == m.tick or is_fixed(m, c):
             continue
         size = routes(m)[r].size
-        length = int(roll(dice(m)) * min(size, longest) + 1.0)
+        length = long(roll(dice(m)) * min(size, longest) + 1.0)
         _remove_string(m, r, c, min(length, size))
         strings -= 1
 
@@ -56,25 +57,25 @@ def _invite(m: Any, centre: int, absent: int) -> None:
     """Some of those already absent are tried again: those near the centre, or all where they are few."""
     if absent <= ABSENT_TRIED:
         for j in range(absent):
-            _to_pool(m, int(whole(m.absent)[j]))
+            _to_pool(m, long(whole(m.absent)[j]))
         return
     if nodes(m)[centre].route < 0:
         _to_pool(m, centre)
     for k in range(m.near_size):
         if m.pool_size >= ABSENT_TRIED:
             return
-        c = int(whole(m.near)[centre * m.near_size + k])
+        c = long(whole(m.near)[centre * m.near_size + k])
         if nodes(m)[c].route < 0 and roll(dice(m)) < 0.5:
             _to_pool(m, c)
     if m.pool_size == 0:
-        _to_pool(m, int(whole(m.absent)[below(dice(m), absent)]))
+        _to_pool(m, long(whole(m.absent)[below(dice(m), absent)]))
 
 
 @compiled
 def _to_pool(m: Any, c: int) -> None:
     """Pairs are in the pool by their pickup; one that is already there is passed over when it is inserted."""
     if m.paired and whole(m.role)[c] == SECOND:
-        c = int(whole(m.mate)[c])
+        c = long(whole(m.mate)[c])
     whole(m.pool)[m.pool_size] = c
     m.pool_size += 1
 
@@ -91,29 +92,60 @@ def _remove_string(m: Any, r: int, c: int, length: int) -> None:
             kept += 1
     first = _string_start(m, c, length + kept)
     keep_from = 1 + below(dice(m), length - 1) if kept > 0 else length + kept
-    before = int(node[first].prev)
+    before = long(node[first].prev)
     touch_route(m, r)
+    pooled = m.pool_size
     v, removed = first, 0
     for j in range(length + kept):
         if v >= m.visits:
             break
-        x = int(node[v].next)
+        x = long(node[v].next)
         if (j < keep_from or j >= keep_from + kept) and not is_fixed(m, v):
             take_out(m, v)
             _to_pool(m, v)
             removed += 1
-            mate = int(whole(m.mate)[v]) if m.paired else -1
-            if mate >= 0:
-                x = int(nodes(m)[x].next) if mate == x else x
-                take_out(m, mate)
         v = x
-    if m.paired:
+    if m.paired or m.tied or m.rich:
+        _take_companions(m, r, pooled)
+        if m.reloading:
+            drop_reloads(m, r)
         refresh(m, r)
     elif removed > 0:
         if m.level > 0:
             forward(m, r, before, v)
             backward(m, r, v, before)
         settle(m, r)
+
+
+@compiled
+def _take_companions(m: Any, r: int, pooled: int) -> None:
+    """Whoever must ride with those just removed leaves too: the other of a pair, and all that stay together."""
+    j = pooled
+    while j < m.pool_size:
+        c = long(whole(m.pool)[j])
+        _leave(m, c, r)
+        if m.paired and whole(m.mate)[c] >= 0:
+            _leave(m, long(whole(m.mate)[c]), r)
+            if m.tied:
+                _company_leaves(m, long(whole(m.mate)[c]), r)
+        if m.tied:
+            _company_leaves(m, c, r)
+        j += 1
+
+
+@compiled
+def _leave(m: Any, c: int, r: int) -> None:
+    if nodes(m)[c].route == r and not is_fixed(m, c):
+        take_out(m, c)
+
+
+@compiled
+def _company_leaves(m: Any, c: int, r: int) -> None:
+    for j in range(whole(m.company_ends)[c], whole(m.company_ends)[c + 1]):
+        other = long(whole(m.company)[j])
+        if nodes(m)[other].route == r and not is_fixed(m, other):
+            take_out(m, other)
+            _to_pool(m, other)
 
 
 @compiled
@@ -129,6 +161,6 @@ def _string_start(m: Any, c: int, length: int) -> int:
     steps = max(steps, length - 1 - behind)
     v = c
     while steps > 0 and node[v].prev < n:
-        v = int(node[v].prev)
+        v = long(node[v].prev)
         steps -= 1
     return v

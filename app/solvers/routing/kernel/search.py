@@ -10,7 +10,7 @@ import numpy as np
 from app.solvers.routing.kernel.chain import take_back
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.layout import KernelData
-from app.solvers.routing.kernel.memory import SECOND, dice, nodes, routes, whole
+from app.solvers.routing.kernel.memory import SECOND, dice, long, nodes, routes, whole
 from app.solvers.routing.kernel.preparation import prepare
 from app.solvers.routing.kernel.recreate import order_pool, recreate
 from app.solvers.routing.kernel.rolling import below, roll
@@ -86,12 +86,13 @@ def fill(memory: Any) -> None:
     """Insert whoever is absent from the plan given, wherever there is room; then that plan is the best."""
     m = memory[0]
     total = m.absent_size
+    m.thorough = 1
     waiting = np.empty(total, np.int32)
     for j in range(total):
         waiting[j] = whole(m.absent)[j]
     for j in range(total):
         i = j + below(dice(m), total - j)
-        c = waiting[i]
+        c = long(waiting[i])
         waiting[i] = waiting[j]
         m.tick += 1
         m.saved_nodes = 0
@@ -100,7 +101,9 @@ def fill(memory: Any) -> None:
             continue
         whole(m.pool)[0] = c
         m.pool_size = 1
-        recreate(m, True)
+        recreate(m)
+    m.thorough = 0
+    m.balance = imbalance(m)
     keep(m)
 
 
@@ -108,21 +111,23 @@ def fill(memory: Any) -> None:
 def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> None:
     """Some iterations of ruin, recreate, and acceptance by the current temperature."""
     m = memory[0]
-    in_use = 0
+    m.in_use = 0
     for r in range(m.slots):
-        in_use += routes(m)[r].size > 0
+        m.in_use += routes(m)[r].size > 0
     for _ in range(iterations):
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0
-        cost = m.cost
-        ruin(m, in_use)
+        cost, balance = m.cost, m.balance
+        ruin(m)
         order_pool(m)
-        recreate(m, False)
-        if m.cost < cost - temperature * math.log(1.0 - roll(dice(m))):
-            if m.cost < m.best_cost - SMALLEST_GAIN:
+        recreate(m)
+        m.balance = imbalance(m)
+        if m.cost + m.balance < cost + balance - temperature * math.log(1.0 - roll(dice(m))):
+            if m.cost + m.balance < m.best_cost - SMALLEST_GAIN:
                 keep(m)
         else:
+            m.balance = balance
             take_back(m, cost)
         temperature *= cooling
 
@@ -134,11 +139,29 @@ def keep_last(memory: Any) -> None:
 
 
 @compiled
+def imbalance(m: Any) -> Any:
+    """The price of how far the routes' seconds are from their mean."""
+    if not m.balanced:
+        return 0.0
+    used, seconds, apart = 0, 0, 0.0
+    for r in range(m.slots):
+        if routes(m)[r].size > 0:
+            used += 1
+            seconds += routes(m)[r].duration
+    for r in range(m.slots):
+        if routes(m)[r].size > 0:
+            apart += abs(routes(m)[r].duration - seconds / used)
+    return m.balance_price * apart
+
+
+@compiled
 def keep(m: Any) -> None:
     """Remember the current plan as the best."""
     n, node, best = m.visits, nodes(m), whole(m.best)
-    m.best_cost = m.cost
+    m.best_cost = m.cost + m.balance
     for v in range(n):
         best[v] = node[v].next
+    for v in range(n + 2 * m.slots, m.nodes):
+        best[v - m.slots] = node[v].next
     for r in range(m.slots):
         best[n + r] = node[n + 2 * r].next

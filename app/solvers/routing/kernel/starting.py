@@ -9,15 +9,20 @@ from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.chain import put_in, refresh, take_out
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import ARRAYS, SECOND, Memory, nodes, routes, whole
+from app.solvers.routing.kernel.layout import FAR
+from app.solvers.routing.kernel.memory import ARRAYS, SECOND, Memory, is_fixed, long, nodes, routes, whole
 from app.solvers.routing.kernel.recreate import detour, extra, has_room
+from app.solvers.routing.kernel.trips import drop_reloads, put_reload, spare_reload
 
 Whole = NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Routes one behind the other: route i drives `visits[starts[i]:starts[i + 1]]` with a vehicle of `kinds[i]`."""
+    """Routes one behind the other: route i drives `visits[starts[i]:starts[i + 1]]` with a vehicle of `kinds[i]`.
+
+    A number below 0 is a reload, at matrix row -1 - number.
+    """
 
     visits: Whole
     starts: Whole
@@ -42,19 +47,19 @@ class Plan:
 def empty_plan(memory: Memory) -> None:
     """Every vehicle empty, every visit absent."""
     n, slots, dimensions = memory.number("visits"), memory.number("slots"), memory.number("dimensions")
-    nodes = n + 2 * slots
+    nodes = memory.number("nodes")
     sizes = {
         "node": nodes, "route": slots, "loads": slots * dimensions,
         "peaks": 3 * nodes * dimensions if memory.number("mixed") else 0,
         "journal": nodes, "journal_nodes": nodes, "route_journal": slots, "journal_routes": slots,
-        "journal_loads": slots * dimensions, "pool": n + 1, "keys": n + 1, "best": n + slots,
+        "journal_loads": slots * dimensions, "pool": n + 1, "keys": n + 1, "best": nodes - slots,
     }  # fmt: skip
     for name, size in sizes.items():
         memory.hold(name, np.zeros(size, ARRAYS[name]))
     memory.hold("absent", np.arange(n))
     memory.hold("place", np.arange(n))
     memory.hold("spare", memory.arrays["kind"]["first"])
-    memory.arrays["node"]["route"][:n] = -1
+    memory.arrays["node"]["route"] = -1
     memory.record["absent_size"] = n
     memory.record["cost"] = float(memory.arrays["penalty"].sum())
     _furnish(memory)
@@ -70,7 +75,8 @@ def _furnish(memory: Memory) -> None:
     route["kind"][:slots] = kind_of
     for field, source in (("profile", "profile"), ("spots", "max_stops"), ("per_metre", "per_metre")):
         route[field][:slots] = kind[source]
-    capacities = arrays["capacities"].reshape(-1, memory.number("dimensions"))[kind_of]
+    capacities = arrays["capacities"].reshape(-1, memory.number("dimensions"))[kind_of].copy()
+    capacities[np.diff(arrays["reload_first"][: slots + 1]) > 0 if memory.number("reloading") else []] = FAR  # by trip
     route["room"][:slots] = capacities[:, 0]
     arrays["loads"][: capacities.size] = capacities.ravel()
     starts = n + 2 * np.arange(slots)
@@ -102,17 +108,31 @@ def lay(memory: Any, visits: Any, r: int) -> None:
     node, n = nodes(m), m.visits
     p = n + 2 * r
     for j in range(visits.shape[0]):
-        c, x = int(visits[j]), int(node[p].next)
+        c, x = long(visits[j]), long(node[p].next)
+        if c < 0:
+            v = spare_reload(m, r, -1 - c) if m.reloading and routes(m)[r].size > 0 else -1
+            if v >= 0:
+                m.saved_nodes, m.saved_routes, m.tick = 0, 0, m.tick + 1
+                put_reload(m, r, p, v)
+                refresh(m, r)
+                p = v
+            continue
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0
         if not has_room(m, c, r):
             continue
-        metres = detour(m, int(routes(m)[r].profile), p, c, x)
+        metres = detour(m, long(routes(m)[r].profile), p, c, x)
         metres -= node[p].gap if routes(m)[r].size > 0 else 0
         if extra(m, c, r, p, x, metres, math.inf) < math.inf:
             put_in(m, c, p, r)
+            if is_fixed(m, c) == 1:
+                node[p].wall = 1
             p = c
+    if m.reloading:
+        m.saved_nodes, m.saved_routes, m.tick = 0, 0, m.tick + 1
+        drop_reloads(m, r)
+        refresh(m, r)
 
 
 @compiled
@@ -123,18 +143,18 @@ def part_orphans(memory: Any, r: int) -> None:
     m.tick += 1
     m.saved_nodes = 0
     m.saved_routes = 0
-    v = int(node[start].next)
+    v = long(node[start].next)
     while v < m.visits:
-        x, mate = int(node[v].next), int(whole(m.mate)[v])
+        x, mate = long(node[v].next), long(whole(m.mate)[v])
         is_missing = mate >= 0 and node[mate].route != r
         if mate >= 0 and not is_missing and whole(m.role)[v] == SECOND:
-            w = int(node[start].next)
+            w = long(node[start].next)
             while w not in (v, mate):
-                w = int(node[w].next)
+                w = long(node[w].next)
             is_missing = w == v  # the delivery comes first: without it the pickup is an orphan too
             if is_missing:
                 take_out(m, mate)
-                x = int(node[v].next)
+                x = long(node[v].next)
         if is_missing:
             take_out(m, v)
         v = x
@@ -143,13 +163,14 @@ def part_orphans(memory: Any, r: int) -> None:
 
 def plan_of(memory: Memory) -> Plan:
     """The best plan the search remembers, its routes in the order of their vehicles."""
-    n, following = memory.number("visits"), memory.arrays["best"].tolist()
+    n, slots, best = memory.number("visits"), memory.number("slots"), memory.arrays["best"].tolist()
+    rows = memory.arrays["visit"]["row"].tolist()
     found, kinds = [], []
-    for r, first in enumerate(following[n : n + memory.number("slots")]):
+    for r, first in enumerate(best[n : n + slots]):
         route, v = [], first
-        while v < n:
-            route.append(v)
-            v = following[v]
+        while v != n + 2 * r + 1:
+            route.append(v if v < n else -1 - rows[v])
+            v = best[v] if v < n else best[v - slots]
         if route:
             found.append(route)
             kinds.append(int(memory.arrays["route"]["kind"][r]))

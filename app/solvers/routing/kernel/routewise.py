@@ -1,0 +1,123 @@
+"""Insertions that only a look at the whole route can judge: its items are written down, then timed exactly."""
+
+# mypy: disable-error-code="no-any-return"
+# Compiled code: numba infers the types, records have none for mypy.
+
+import math
+from typing import Any
+
+from app.solvers.routing.kernel.driving import timed
+from app.solvers.routing.kernel.jit import compiled
+from app.solvers.routing.kernel.memory import FIRST, LONE, NOBODY, SECOND, amounts, kinds, long, nodes, routes, whole
+
+
+@compiled
+def write_items(m: Any, r: int, p: int, first: int, second: int, q: int, third: int) -> int:
+    """The route's nodes with `first` and `second` behind `p`, and `third` behind `q`; NOBODY leaves one out."""
+    node, items = nodes(m), whole(m.items)
+    end = m.visits + 2 * r + 1
+    size, v = 0, m.visits + 2 * r
+    while v != end:
+        if v == p:
+            if first >= 0:
+                items[size] = first
+                size += 1
+                if q == first and third >= 0:
+                    items[size] = third
+                    size += 1
+            if second >= 0:
+                items[size] = second
+                size += 1
+        elif v == q and third >= 0:
+            items[size] = third
+            size += 1
+        v = long(node[v].next)
+        if v != end:
+            items[size] = v
+            size += 1
+    return size
+
+
+@compiled
+def is_reachable(m: Any, size: int) -> bool:
+    """Whether, with goods stacked, each delivery lies on top: LIFO loading."""
+    stack, items, top = whole(m.stack), whole(m.items), 0
+    for j in range(size):
+        c = long(items[j])
+        if c >= m.visits:
+            top = 0
+            continue
+        role = whole(m.role)[c]
+        if role == SECOND:
+            if top == 0 or stack[top - 1] != whole(m.mate)[c]:
+                return False
+            top -= 1
+        elif top > 0 and brings(m, m.demands, c):
+            return False
+        if role == FIRST or (role == LONE and brings(m, m.pickups, c)):
+            stack[top] = c
+            top += 1
+    return True
+
+
+@compiled
+def brings(m: Any, loads: int, c: int) -> bool:
+    """Whether a visit has a load in an array of loads, in any dimension."""
+    for d in range(m.dimensions):  # noqa: SIM110 - compiled code has no generators
+        if whole(loads)[c * m.dimensions + d] > 0:
+            return True
+    return False
+
+
+@compiled
+def is_carried(m: Any, k: int, size: int) -> bool:
+    """Whether the load of each trip fits the vehicle all the way."""
+    items, dimensions = whole(m.items), m.dimensions
+    for d in range(dimensions):
+        room = whole(m.capacities)[k * dimensions + d]
+        begin = 0
+        while begin <= size:
+            end, load = begin, 0
+            while end < size and items[end] < m.visits:
+                load += whole(m.demands)[items[end] * dimensions + d]
+                end += 1
+            if load > room:
+                return False
+            for j in range(begin, end):
+                at = items[j] * dimensions + d
+                load += whole(m.pickups)[at] - whole(m.demands)[at] - whole(m.drops)[at]
+                if load > room:
+                    return False
+            begin = end + 1
+    return True
+
+
+@compiled
+def route_cost(m: Any, r: int, size: int) -> float:
+    """The cost of the items on this vehicle without prices of visits; infinite where a rule is in the way."""
+    k = long(routes(m)[r].kind)
+    if whole(m.lifo)[k] and not is_reachable(m, size):
+        return math.inf
+    return timed(m, m.visits + 2 * r, k, size)
+
+
+@compiled
+def exact(m: Any, c: int, r: int, p: int) -> float:
+    """What inserting `c` behind `p` costs, fixed cost apart."""
+    route = routes(m)[r]
+    size = write_items(m, r, p, c, NOBODY, NOBODY, NOBODY)
+    cost = route_cost(m, r, size) + route.price - route.cost
+    if m.priced:
+        cost += amounts(m.prices)[c * m.kinds + route.kind]
+    return cost - (kinds(m)[route.kind].fixed if route.size == 0 else 0.0)
+
+
+@compiled
+def exact_pair(m: Any, c: int, e: int, r: int, p: int, q: int) -> float:
+    """What inserting pickup `c` behind `p` and delivery `e` behind `q` costs, fixed cost apart."""
+    route = routes(m)[r]
+    size = write_items(m, r, p, c, NOBODY, q, e)
+    cost = route_cost(m, r, size) + route.price - route.cost
+    if m.priced:
+        cost += amounts(m.prices)[c * m.kinds + route.kind] + amounts(m.prices)[e * m.kinds + route.kind]
+    return cost - (kinds(m)[route.kind].fixed if route.size == 0 else 0.0)
