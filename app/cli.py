@@ -7,6 +7,8 @@ import signal
 import sys
 import tempfile
 import time
+import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -18,6 +20,7 @@ import orjson
 import typer
 from pydantic import SecretStr
 from rich.console import Console
+from rich.table import Table
 
 from app.auth.principals import SYSTEM
 from app.carriers import gateways
@@ -30,11 +33,14 @@ from app.core.embedded.connection import connected
 from app.core.embedded.places import AlreadyRunning
 from app.core.embedded.waiting import NotStarted
 from app.core.errors import Refusal
+from app.core.ids import from_global
 from app.models import GatewayKind, KeyScope, UserKind
 from app.orchestration.accounts import operations as accounts
 from app.orchestration.accounts import queries as account_queries
 from app.orchestration.bookings import gateways as gateway_rows
 from app.orchestration.bookings import operations as bookings
+from app.orchestration.jobs import operations as jobs
+from app.orchestration.plans import comparing
 from app.orchestration.policies import files as policy_files
 from app.orchestration.policies import operations as policies
 from app.orchestration.policies.files import PolicyFile
@@ -56,6 +62,8 @@ policy_commands = typer.Typer(name="policy", help="The rules, as files.", no_arg
 application.add_typer(policy_commands)
 gateway_commands = typer.Typer(name="gateway", help="How carriers are spoken to.", no_args_is_help=True)
 application.add_typer(gateway_commands)
+plans = typer.Typer(help="Look at plans, compare them, and end a search early.", no_args_is_help=True)
+application.add_typer(plans, name="plan")
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -314,6 +322,56 @@ def _span(day: str | None, days: int) -> Span:
         sys.exit(f"{day!r} is no day. Write one such as 2030-05-17.")
     since = datetime.combine(first, datetime.min.time(), zone)
     return Span(since=since, until=datetime.combine(first + timedelta(days=days), datetime.min.time(), zone))
+
+
+@plans.command()
+def show(
+    plan: Annotated[str, typer.Argument(help="A plan's id, as the API and a job's result give it.")],
+    png: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("plan.png"),
+    roads: Annotated[
+        Path | None, typer.Option(help="An OpenStreetMap extract (.osm.pbf) to draw streets from.")
+    ] = None,
+) -> None:
+    """Draw a plan's routes on a map, and its day as a Gantt chart."""
+    from app.orchestration.plans import drawing, pictures  # the other commands start without matplotlib
+
+    key = _key("Plan", plan)
+    drawn = _on_database(lambda session, secret: pictures.picture(session, SYSTEM, plan_id=key, extract=roads))
+    png.write_bytes(drawing.draw(drawn))
+    console.print(f"Drew {len(drawn.routes)} routes: {png}")
+
+
+@plans.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A plan's id.")],
+    second: Annotated[str, typer.Argument(help="Another plan's id.")],
+) -> None:
+    """Say what the second plan has over the first."""
+    keys = [_key("Plan", each) for each in (first, second)]
+    found = _on_database(lambda session, secret: comparing.compare(session, SYSTEM, first=keys[0], second=keys[1]))
+    table = Table("", "first", "second")
+    for name in ("cost_minor", "distance_metres", "duration_seconds", "vehicles", "stops", "unassigned"):
+        table.add_row(name.replace("_", " "), *(f"{getattr(each, name):,}" for each in found.figures))
+    console.print(table)
+    kinds = Counter(each.change.value for each in found.changed)
+    console.print(
+        ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items())) or "No stop is brought otherwise."
+    )
+
+
+@plans.command()
+def stop(job: Annotated[str, typer.Argument(help="The id of a job that plans.")]) -> None:
+    """End a search early: the best plan found so far is adopted."""
+    key = _key("Job", job)
+    found = _on_database(lambda session, secret: jobs.ask_to_stop(session, key, actor=SYSTEM, now=clock.now()))
+    console.print("It was not started and is cancelled." if found.finished_at else "It ends with the best so far.")
+
+
+def _key(kind: str, value: str) -> uuid.UUID:
+    try:
+        return from_global(kind, value)
+    except Refusal as refusal:
+        sys.exit(refusal.message)
 
 
 def _on_database(work: Callable[[Session, str], Awaitable[Found]]) -> Found:

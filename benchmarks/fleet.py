@@ -14,6 +14,7 @@ import heapq
 import json
 import os
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from rich.console import Console
 from sqlalchemy import func, select, text
 from sqlmodel import SQLModel, col
 
@@ -61,6 +63,7 @@ from app.orchestration.writing import insert_all
 from benchmarks import fleet_day
 from benchmarks.fleet_day import FleetDay
 
+console = Console(stderr=True, highlight=False)
 LOOK_EVERY_SECONDS = 0.5
 WORKERS = (1, 2, 4, 8, 12)
 LEASE = timedelta(seconds=60)
@@ -81,7 +84,7 @@ class Stages:
         yield
         self.wall[name] = round(time.perf_counter() - began, 2)
         self.processor[name] = round(_processor_seconds() - used, 2)
-        print(f"{name}: {self.wall[name]} s wall, {self.processor[name]} s processor", flush=True)
+        console.print(f"{name}: {self.wall[name]} s wall, {self.processor[name]} s processor")
 
 
 class Memory(threading.Thread):
@@ -296,7 +299,7 @@ def main() -> None:
     if arguments.json not in (None, "-"):
         Path(arguments.json).write_text(words + "\n")
     else:
-        print(words)
+        sys.stdout.write(words + "\n")
 
 
 if __name__ == "__main__":

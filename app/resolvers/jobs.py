@@ -17,11 +17,12 @@ from app.orchestration.jobs.policies import TERMINAL
 from app.orchestration.nodes import queries as nodes
 from app.resolvers.mutations import Work, mutation, perform, subscription
 from app.schema.context import Info
-from app.schema.jobs import AllocateOrdersInput, JobPayload, JobType, PlanRoutesInput
+from app.schema.jobs import AllocateOrdersInput, JobPayload, JobType, PlanRoutesInput, StopJobInput
 from app.schema.relay import NODE_SOURCES, NodeSource
 
 NODE_SOURCES["Job"] = NodeSource(batch=queries.by_ids, of=JobType.of)
 LONGEST_SEARCH_SECONDS = 1_800
+MOST_DAYS = 14
 POLL_SECONDS = 0.5
 
 
@@ -60,9 +61,26 @@ class JobMutations:
                     f"A search of {input.seconds} seconds cannot be. Send 1 to {LONGEST_SEARCH_SECONDS}.",
                     field="seconds",
                 )
+            if not 1 <= input.days <= MOST_DAYS:
+                raise Refusal(
+                    "DAYS_INVALID",
+                    f"A plan over {input.days} days cannot be. Send 1 to {MOST_DAYS}.",
+                    field="days",
+                )
             if input.node is not None and input.node not in await nodes.by_references(session, [input.node]):
                 raise NotFound("node", repr(input.node), field="node")
             return await _create(session, JobKind.PLAN_ROUTES, input.to_arguments(), actor=actor, now=now)
+
+        return await _perform(info, input, work)
+
+    @mutation(callers=STAFF)
+    async def stop_job(self, info: Info, input: StopJobInput) -> JobPayload:
+        """Ends long work early. Refused with INVALID_STATE where it has ended."""
+
+        async def work(session: Session, actor: Principal, now: datetime) -> Json:
+            key = from_global("Job", input.job_id, field="jobId")
+            job = await operations.ask_to_stop(session, key, actor=actor, now=now)
+            return {"jobId": to_global("Job", job.id)}
 
         return await _perform(info, input, work)
 

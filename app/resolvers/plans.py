@@ -18,14 +18,14 @@ from app.orchestration.corrections import operations as corrections
 from app.orchestration.decisions import queries as decisions
 from app.orchestration.exceptions import queries as exception_queries
 from app.orchestration.nodes import queries as nodes
-from app.orchestration.plans import operations, queries
+from app.orchestration.plans import comparing, operations, queries
 from app.resolvers.mutations import mutation, perform, subscription
 from app.schema.allocations import AllocationType
 from app.schema.board import BoardType
 from app.schema.context import Info
 from app.schema.decisions import DecisionType
 from app.schema.exceptions import ExceptionType, ResolveExceptionInput, ResolveExceptionPayload
-from app.schema.plans import PlanType, PublishPlanInput, PublishPlanPayload
+from app.schema.plans import PlanComparisonType, PlanType, PublishPlanInput, PublishPlanPayload
 from app.schema.relay import NODE_SOURCES, NodeSource
 
 NODE_SOURCES["Plan"] = NodeSource(batch=queries.by_ids, of=PlanType.of)
@@ -43,6 +43,21 @@ class PlanQueries:
         """A plan; null where there is none, or none that the viewer may see."""
         row = await info.context.load(queries.by_ids, from_global("Plan", id))
         return None if row is None else PlanType.of(row)
+
+    @strawberry.field
+    async def compare_plans(self, info: Info, first: strawberry.ID, second: strawberry.ID) -> PlanComparisonType | None:
+        """What the second plan has over the first, and which orders it brings otherwise. Null for all but staff."""
+        context = info.context
+        if not context.principal.is_staff:
+            return None
+        async with context.database.reading() as session:
+            found = await comparing.compare(
+                session,
+                context.principal,
+                first=from_global("Plan", first, field="first"),
+                second=from_global("Plan", second, field="second"),
+            )
+        return PlanComparisonType.of(found)
 
     @strawberry.field
     async def board(self, info: Info, date: date, node: str | None = None) -> BoardType | None:

@@ -86,12 +86,14 @@ class AllocateOrdersInput:
 
 @strawberry.input
 class PlanRoutesInput:
-    """The own fleet's routes of a local day, of one node (by reference) or all.
+    """The own fleet's routes of a local day, or of `days` days from it on, of one node (by reference) or all.
 
-    `seconds`: how long to search, over all nodes. `publish`: the drivers get the routes at once.
+    `seconds`: how long two cores search, over all nodes. `publish`: the drivers get the routes at once; late orders
+    first join the routes that are published already and have not left.
     """
 
     date: datetime.date
+    days: int = 1
     node: str | None = None
     seconds: int | None = None
     publish: bool = False
@@ -99,7 +101,21 @@ class PlanRoutesInput:
 
     def to_arguments(self) -> Json:
         """The job's arguments."""
-        return {"date": self.date.isoformat(), "node": self.node, "seconds": self.seconds, "publish": self.publish}
+        return {
+            "date": self.date.isoformat(),
+            "days": self.days,
+            "node": self.node,
+            "seconds": self.seconds,
+            "publish": self.publish,
+        }
+
+
+@strawberry.input
+class StopJobInput:
+    """A job that waits is cancelled; one that runs ends soon, with the best that it has found so far."""
+
+    job_id: strawberry.ID
+    idempotency_key: str | None = None
 
 
 @strawberry.type
@@ -110,4 +126,4 @@ class JobPayload:
     user_errors: list[UserErrorType] = strawberry.field(default_factory=list)
 
 
-__all__ = ["AllocateOrdersInput", "JobPayload", "JobType", "PlanRoutesInput"]
+__all__ = ["AllocateOrdersInput", "JobPayload", "JobType", "PlanRoutesInput", "StopJobInput"]

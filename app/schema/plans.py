@@ -9,6 +9,7 @@ from app.core.ids import to_global
 from app.models import Plan, PlanState
 from app.models.base import Json
 from app.orchestration.nodes import queries as nodes
+from app.orchestration.plans.comparing import Comparison, Figures, Place, StopChange
 from app.orchestration.routes import queries as routes
 from app.orchestration.shipments import queries as shipments
 from app.schema.context import Info
@@ -20,6 +21,7 @@ from app.schema.routes import RouteType
 from app.schema.scalars import MoneyType, money
 from app.schema.shipments import ShipmentType
 
+MOST_CHANGED = 1_000
 PlanStateEnum = strawberry.enum(PlanState, description="Whether it is driven.")
 
 
@@ -114,6 +116,95 @@ class PlanType(Node):
             distance_metres=row.distance_metres,
             duration_seconds=row.duration_seconds,
             published_at=row.published_at,
+        )
+
+
+StopChangeEnum = strawberry.enum(StopChange, description="How an order is brought otherwise.")
+
+
+@strawberry.type(name="PlanFigures")
+class PlanFiguresType:
+    """What a plan comes to."""
+
+    row: strawberry.Private[Figures]
+    currency: strawberry.Private[str]
+    distance_metres: int
+    duration_seconds: int
+    vehicles: int
+    stops: int
+    unassigned: int
+
+    @strawberry.field
+    def cost(self) -> MoneyType | None:
+        """What the routes cost."""
+        return money(self.row.cost_minor, self.currency)
+
+    @staticmethod
+    def of(row: Figures, *, currency: str) -> "PlanFiguresType":
+        """The GraphQL form."""
+        return PlanFiguresType(
+            row=row,
+            currency=currency,
+            distance_metres=row.distance_metres,
+            duration_seconds=row.duration_seconds,
+            vehicles=row.vehicles,
+            stops=row.stops,
+            unassigned=row.unassigned,
+        )
+
+
+@strawberry.type(name="PlannedPlace")
+class PlannedPlaceType:
+    """Where an order is on a plan."""
+
+    vehicle: str
+    sequence: int
+    planned_arrival: datetime.datetime
+
+    @staticmethod
+    def of(row: Place | None) -> "PlannedPlaceType | None":
+        """The GraphQL form; null where it is on none."""
+        if row is None:
+            return None
+        return PlannedPlaceType(vehicle=row.vehicle, sequence=row.sequence, planned_arrival=row.planned_arrival)
+
+
+@strawberry.type(name="ChangedStop")
+class ChangedStopType:
+    """An order that two plans bring otherwise."""
+
+    order: str
+    change: StopChange
+    before: PlannedPlaceType | None
+    after: PlannedPlaceType | None
+
+
+@strawberry.type(name="PlanComparison")
+class PlanComparisonType:
+    """Two plans side by side. `changed` holds at most 1000 orders, by reference; `changedCount` counts them all."""
+
+    first: PlanFiguresType
+    second: PlanFiguresType
+    changed_count: int
+    changed: list[ChangedStopType]
+
+    @staticmethod
+    def of(row: Comparison) -> "PlanComparisonType":
+        """The GraphQL form."""
+        first, second = row.figures
+        return PlanComparisonType(
+            first=PlanFiguresType.of(first, currency=row.first.currency),
+            second=PlanFiguresType.of(second, currency=row.second.currency),
+            changed_count=len(row.changed),
+            changed=[
+                ChangedStopType(
+                    order=each.order,
+                    change=each.change,
+                    before=PlannedPlaceType.of(each.before),
+                    after=PlannedPlaceType.of(each.after),
+                )
+                for each in row.changed[:MOST_CHANGED]
+            ],
         )
 
 

@@ -7,7 +7,8 @@ there. A node whose day moved on meanwhile is planned again; one that an earlier
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Self
@@ -64,11 +65,22 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """What has been made so far, how many shipments joined published routes, and the nodes whose day moved on."""
+    """What has been made so far, how many shipments joined published routes, and the nodes whose day moved on.
+
+    `seconds` of the stages; checking and saving go on while other nodes are still being solved.
+    """
 
     plans: list[Plan] = field(default_factory=list)
     joined: int = 0
     moved_on: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds what a block takes to the stage's seconds."""
+        began = clock.stopwatch()
+        yield
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + clock.stopwatch() - began, 2)
 
 
 async def handle(job: Job, tools: Tools) -> Json:
@@ -80,7 +92,8 @@ async def handle(job: Job, tools: Tools) -> Json:
     open_nodes = [node for node in await _nodes(tools, wanted.node) if node.id not in earlier]
     for _ in range(ATTEMPTS):
         if wanted.publish:
-            outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
+            with outcome.timed("joining"):
+                outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
         open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
         if not open_nodes:
             break
@@ -89,6 +102,7 @@ async def handle(job: Job, tools: Tools) -> Json:
         "plans": [_told(plan) for plan in plans],
         "unassigned": sum(len(plan.unassigned) for plan in plans),
         "joined": outcome.joined,
+        "seconds": outcome.seconds,
         "movedOn": [{"node": node.reference, "detail": outcome.moved_on[node.reference]} for node in open_nodes],
     }
 
@@ -104,17 +118,19 @@ async def _plan(
     job: Job, tools: Tools, wanted: Wanted, open_nodes: Sequence[FulfilmentNode], outcome: Outcome
 ) -> list[FulfilmentNode]:
     """Plans the nodes, and answers those whose day moved on meanwhile."""
-    loaded = [each for node in open_nodes if (each := await _load(tools, wanted, node)).drops]
+    with outcome.timed("loading"):
+        loaded = [each for node in open_nodes if (each := await _load(tools, wanted, node)).drops]
+        problems = [pose(each) for each in loaded]
     if not loaded:
         return []
     await tools.report(0.0, f"Planning {sum(len(each.drops) for each in loaded)} stops at {len(loaded)} nodes.")
-    problems = [pose(each) for each in loaded]
     again = []
     async for index, solution in side_by_side.solve(job, tools, _tasks(problems, seconds=wanted.seconds)):
         node = loaded[index].node
         answer = Answer(solution=solution, problem=problems[index])
         try:
-            outcome.plans += await _adopt(job, tools, wanted, loaded[index], answer)
+            with outcome.timed("checking and saving"):
+                outcome.plans += await _adopt(job, tools, wanted, loaded[index], answer)
         except Conflict as refusal:
             outcome.moved_on[node.reference] = refusal.message
             again.append(node)

@@ -1,0 +1,74 @@
+"""A plan's picture: a PNG of the routes and the day, with streets where there is an extract."""
+
+import struct
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import Refusal
+from app.core.geo import Point
+from app.orchestration.plans.base_map import streets
+from app.orchestration.plans.drawing import DrawnPlan, DrawnRoute, DrawnStop, draw
+
+EIGHT = datetime(2026, 5, 4, 8, tzinfo=UTC)
+NODE = Point(latitude=38.72, longitude=-9.14)
+
+
+def a_route(number: int, *, stops: int = 3) -> DrawnRoute:
+    return DrawnRoute(
+        name=f"R-{number}",
+        start=NODE,
+        leaves=EIGHT,
+        returns=EIGHT + timedelta(hours=3),
+        stops=[
+            DrawnStop(
+                place=Point(latitude=38.72 + 0.01 * number, longitude=-9.14 + 0.01 * at),
+                starts=EIGHT + timedelta(minutes=30 * at),
+                service_seconds=300,
+                window_end=EIGHT + timedelta(minutes=45),
+            )
+            for at in range(1, stops + 1)
+        ],
+    )
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Width and height, as the file's first chunk says (PNG specification, section 11.2.2)."""
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def test_a_picture_is_as_wide_as_the_page_and_higher_the_more_vans_there_are() -> None:
+    few = draw(DrawnPlan(title="Two vans", routes=[a_route(1), a_route(2)], left_out=[NODE]))
+    many = draw(DrawnPlan(title="Twenty vans", routes=[a_route(number) for number in range(20)]))
+    assert size_of(few) == (1320, 1194)
+    assert size_of(many) == (1320, 1606)
+
+
+def test_a_plan_without_routes_has_a_picture_too() -> None:
+    assert size_of(draw(DrawnPlan(title="Nothing to drive", routes=[])))[0] == 1320
+
+
+def test_streets_lie_under_the_routes() -> None:
+    road = [(-9.15, 38.71), (-9.10, 38.75)]
+    plain = draw(DrawnPlan(title="Streets", routes=[a_route(1)]))
+    assert draw(DrawnPlan(title="Streets", routes=[a_route(1)], roads=[road])) != plain
+
+
+def test_an_extract_is_read_as_lines_of_streets_that_cars_use(tmp_path: Path) -> None:
+    osmium = pytest.importorskip("osmium")
+    file = tmp_path / "town.osm.pbf"
+    with osmium.SimpleWriter(str(file)) as writer:
+        for number, place in enumerate([(-9.15, 38.71), (-9.14, 38.72), (-9.13, 38.73)], start=1):
+            writer.add_node(osmium.osm.mutable.Node(id=number, location=place))
+        writer.add_way(osmium.osm.mutable.Way(id=1, nodes=[1, 2], tags={"highway": "residential"}))
+        writer.add_way(osmium.osm.mutable.Way(id=2, nodes=[2, 3], tags={"highway": "footway"}))
+    assert streets(file) == [[(-9.15, 38.71), (-9.14, 38.72)]]
+
+
+def test_an_extract_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"There is no road extract .*nowhere\.osm\.pbf") as refused:
+        streets(tmp_path / "nowhere.osm.pbf")
+    assert refused.value.code == "EXTRACT_MISSING"
