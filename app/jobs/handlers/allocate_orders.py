@@ -13,9 +13,10 @@ from math import floor
 from app.core import clock
 from app.jobs import solving
 from app.jobs.tools import Tools
-from app.models import Job
+from app.models import DecisionKind, Job
 from app.models.base import Json
-from app.orchestration.allocations import operations, queries
+from app.orchestration.allocations import operations, prices, queries
+from app.orchestration.allocations.forecast import forecast, scaled
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Loaded, pose
 from app.orchestration.allocations.telling import Source
@@ -24,6 +25,7 @@ from app.orchestration.allocations.verdicts import Verdict, verdicts
 ORDERS_A_SOLVE = 1_000
 ORDERS_A_TRANSACTION = 500
 SOLVE_SECONDS = 20.0
+PRICE_SECONDS = 3.0
 
 
 async def handle(job: Job, tools: Tools) -> Json:
@@ -42,7 +44,22 @@ async def handle(job: Job, tools: Tools) -> Json:
             counts.update(
                 await tools.database.run(partial(operations.adopt, verdicts=chunk, source=source, now=clock.now()))
             )
+    if references is None:
+        await _price(tools)
     return {**{outcome.value: counts[outcome] for outcome in Outcome}, "unallocatedByCode": dict(reasons)}
+
+
+async def _price(tools: Tools) -> None:
+    """Leaves prices for the orders that come before the next batch, from the demand that is to be expected."""
+    async with tools.database.reading() as session:
+        expected = await forecast(session, now=clock.now())
+    if expected is None:
+        return
+    problem = pose(expected.loaded).problem
+    solution = await solving.allocation(scaled(problem, expected.share), seconds=PRICE_SECONDS)
+    await tools.database.run(
+        lambda session: prices.keep(session, prices=solution.prices, resources=problem.resources, now=clock.now())
+    )
 
 
 async def _load(tools: Tools, references: Sequence[str] | None, after: uuid.UUID | None) -> Loaded | None:
@@ -62,5 +79,6 @@ async def _solve(loaded: Loaded) -> tuple[list[Verdict], Source]:
         objective_minor=solution.objective,
         bound_minor=None if bound is None else floor(bound),
         detail={"orders": len(loaded.demands)},
+        autonomy=loaded.network.policy.autonomy_of(DecisionKind.ALLOCATION),
     )
     return list(verdicts(loaded, posed, solution, solution.prices)), source

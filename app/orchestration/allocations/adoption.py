@@ -78,7 +78,7 @@ async def carry_out(session: AsyncSession, winners: Sequence[Winner], *, source:
     born: list[tuple[Birth, Carrier]] = []
     for winner in winners:
         entries.append(_allocated(winner, now=now))
-        for part, allocation, birth in _parts(winner, now=now):
+        for part, allocation, birth in parts(winner, now=now):
             allocations.append(allocation)
             born.append((birth, part.carrier))
             entries += births.events(birth, actor=SYSTEM, now=now)
@@ -139,7 +139,8 @@ def _allocated(winner: Winner, *, now: datetime) -> Row:
     )
 
 
-def _parts(winner: Winner, *, now: datetime) -> Iterator[tuple[Part, Row, Birth]]:
+def parts(winner: Winner, *, now: datetime) -> Iterator[tuple[Part, Row, Birth]]:
+    """Each part of what was chosen, the columns of its allocation, and its shipment to come."""
     for number, part in enumerate(winner.chosen.parts, start=winner.first_number):
         allocation = {
             "id": new_id(),

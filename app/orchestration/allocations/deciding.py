@@ -18,7 +18,7 @@ from app.models import DecisionKind, Event, Order, OrderState
 from app.orchestration.allocations import operations, prices, queries
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Loaded, pose
-from app.orchestration.allocations.queries import Setting
+from app.orchestration.allocations.queries import Memory, Setting
 from app.orchestration.allocations.telling import Source
 from app.orchestration.allocations.verdicts import Verdict, decided
 from app.orchestration.orders import queries as orders
@@ -63,7 +63,7 @@ def source_of(loaded: Loaded) -> Source:
 
 
 async def decide_by_reference(
-    session: AsyncSession, *, reference: str, actor: Principal, setting: Setting | None, now: datetime
+    session: AsyncSession, *, reference: str, actor: Principal, memory: Memory, now: datetime
 ) -> Order:
     """Decides the order with this reference. Refuses one that the actor does not see, or that does not wait."""
     order: Order | None = await session.scalar(
@@ -75,17 +75,16 @@ async def decide_by_reference(
         raise Conflict(
             "INVALID_STATE", f"Order {reference} is {order.state}, so that it does not wait.", field="reference"
         )
-    current = setting or await queries.setting(session, now=now)
-    await decide(session, order=order, setting=current, now=now)
+    await decide(session, order=order, setting=await memory.setting(session, now=now), now=now)
     return order
 
 
-async def read(session: AsyncSession, events: Sequence[Event], now: datetime) -> None:
+async def read(session: AsyncSession, events: Sequence[Event], now: datetime, *, memory: Memory) -> None:
     """The reader `arrivals`: decides orders as they come in, where the policy says so."""
     arrived: list[uuid.UUID] = [event.subject_id for event in events if event.type == RECEIVED]
     if not arrived:
         return
-    setting = await queries.setting(session, now=now)
+    setting = await memory.setting(session, now=now)
     if not setting.policy.document.allocation.at_once:
         return
     waiting = await session.scalars(

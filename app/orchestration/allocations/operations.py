@@ -18,7 +18,7 @@ from app.models import (
     Shipment,
 )
 from app.models.base import Json
-from app.orchestration.allocations import adoption
+from app.orchestration.allocations import adoption, proposals
 from app.orchestration.allocations.adoption import Winner
 from app.orchestration.allocations.telling import Source, decision, subject_of
 from app.orchestration.allocations.verdicts import Verdict
@@ -35,6 +35,7 @@ class Outcome(StrEnum):
 
     ALLOCATED = "allocated"
     UNALLOCATED = "unallocated"
+    PROPOSED = "proposed"  # a person has to agree first
     MOVED_ON = "movedOn"  # changed, cancelled or outrun since it was loaded: the next run looks at it again
 
 
@@ -69,10 +70,17 @@ async def adopt(
         else:
             first = numbers.get(order.id, 0) + 1
             winners.append(Winner(order=order, verdict=verdict, chosen=verdict.chosen, first_number=first))
-    served = await _served(session, winners, now=now)
+    acting: list[Winner] = []
+    for winner in winners:
+        if source.autonomy.may_act(confidence=winner.chosen.on_time_probability):
+            acting.append(winner)
+        else:
+            await proposals.propose(session, winner, source=source, now=now)
+    served = await _served(session, acting, now=now)
     await adoption.carry_out(session, served, source=source, now=now)
     counts[Outcome.ALLOCATED] += len(served)
-    counts[Outcome.MOVED_ON] += len(winners) - len(served)
+    counts[Outcome.MOVED_ON] += len(acting) - len(served)
+    counts[Outcome.PROPOSED] += len(winners) - len(acting)
     return counts
 
 

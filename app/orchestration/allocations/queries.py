@@ -1,7 +1,7 @@
 """Reading allocations, and what an allocation run starts from."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,6 +14,7 @@ from app.learning.lateness import PunctualityTable
 from app.models import (
     Allocation,
     CarrierCapacity,
+    CarrierContract,
     FulfilmentNode,
     NodeCapacity,
     Order,
@@ -21,6 +22,7 @@ from app.models import (
     Shipment,
     Vehicle,
 )
+from app.orchestration.allocations import proposals
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.problem import Loaded
 from app.orchestration.carriers import queries as carriers
@@ -35,6 +37,8 @@ from app.orchestration.products import queries as products
 from app.orchestration.shipments.policies import AT_NODE
 from app.orchestration.tenders import queries as tenders
 
+# What is read of the setting may be so old before a single order is decided by it.
+FRESH = timedelta(minutes=1)
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
 
@@ -70,7 +74,7 @@ async def waiting(
     session: AsyncSession, *, references: Sequence[str] | None, after: uuid.UUID | None, limit: int, now: datetime
 ) -> Loaded | None:
     """The next orders that wait, in the order of their keys, with all that they can be served from; None at the end."""
-    statement = select(Order).where(col(Order.state) == OrderState.RECEIVED)
+    statement = select(Order).where(col(Order.state) == OrderState.RECEIVED, ~proposals.is_proposed())
     if references is not None:
         statement = statement.where(col(Order.reference).in_(references))
     if after is not None:
@@ -88,6 +92,7 @@ class Setting:
     fleets: Collection[tuple[uuid.UUID, uuid.UUID]]
     policy: Current
     punctuality: PunctualityTable
+    waiting: Mapping[tuple[uuid.UUID, date], int]
     read_at: datetime
 
 
@@ -99,8 +104,22 @@ async def setting(session: AsyncSession, *, now: datetime) -> Setting:
         fleets=await _fleets(session),
         policy=await rules.current_version(session),
         punctuality=await lanes.punctuality(session, now=now),
+        waiting=await _waiting(session),
         read_at=now,
     )
+
+
+class Memory:
+    """The setting, read again when it is a minute old: what a process that decides single orders keeps of it."""
+
+    def __init__(self) -> None:
+        self._known: Setting | None = None
+
+    async def setting(self, session: AsyncSession, *, now: datetime) -> Setting:
+        """The setting, at most a minute old."""
+        if self._known is None or not timedelta(0) <= now - self._known.read_at <= FRESH:
+            self._known = await setting(session, now=now)
+        return self._known
 
 
 async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Setting, now: datetime) -> Loaded:
@@ -108,6 +127,8 @@ async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Sett
     keys = [order.id for order in found]
     lines = await orders.lines_of(session, SYSTEM, keys)
     declined = await tenders.declined_carriers(session, keys)
+    for order_id, unwanted in (await proposals.unwanted_carriers(session, keys)).items():
+        declined.setdefault(order_id, set()).update(unwanted)
     skus = {line.sku for key in keys for line in lines[key]}
     today = now.date() - timedelta(days=1)  # it may still be yesterday somewhere
     return Loaded(
@@ -124,7 +145,8 @@ async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Sett
         ),
         room=await _room(session, since=today),
         node_room=await _node_room(session, since=today),
-        waiting=await _waiting(session),
+        contracts=await _contract_room(session, since=today),
+        waiting=setting.waiting,
         policy_name=setting.policy.name,
         policy_version=setting.policy.version,
     )
@@ -158,6 +180,16 @@ async def _node_room(session: AsyncSession, *, since: date) -> dict[tuple[uuid.U
         ).where(col(NodeCapacity.date) >= since)
     )
     return {(node_id, day): left for node_id, day, left in found.all()}
+
+
+async def _contract_room(session: AsyncSession, *, since: date) -> dict[uuid.UUID, int]:
+    """What contracts with a maximum still take."""
+    found = await session.execute(
+        select(col(CarrierContract.id), col(CarrierContract.maximum_shipments) - col(CarrierContract.booked)).where(
+            col(CarrierContract.valid_until) >= since, col(CarrierContract.maximum_shipments).is_not(None)
+        )
+    )
+    return {contract_id: int(left or 0) for contract_id, left in found.all()}
 
 
 async def _waiting(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:

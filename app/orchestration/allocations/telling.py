@@ -1,5 +1,6 @@
 """How an allocation's decision is told for good: what was chosen, what lost and why, and whose rules decided. Pure."""
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,12 @@ from app.orchestration.allocations.candidates import Candidate, Part, RuledOut
 from app.orchestration.allocations.verdicts import Verdict
 from app.orchestration.allocations.why import Lost
 from app.orchestration.events.log import Subject
+from app.orchestration.policies.documents import Autonomy
 
 # All nodes and carriers of a usual network; a larger one keeps those that came closest.
 MOST_ALTERNATIVES = 60
+# In the place of a solver: a person chose.
+BY_HAND = "by-hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class Source:
     bound_minor: int | None = None
     most_alternatives: int = MOST_ALTERNATIVES
     detail: Json = field(default_factory=dict)
+    overrides_id: uuid.UUID | None = None
+    autonomy: Autonomy = field(default_factory=Autonomy)
 
     @property
     def gap(self) -> float | None:
@@ -46,7 +52,7 @@ def decision(verdict: Verdict, part: Part | None, source: Source, *, now: dateti
         "kind": DecisionKind.ALLOCATION,
         "at": now,
         "order_id": verdict.demand.order.id,
-        "automatic": True,
+        "automatic": source.solver != BY_HAND,
         "policy_name": source.policy_name,
         "policy_version": source.policy_version,
         "model_name": source.solver,
@@ -57,6 +63,7 @@ def decision(verdict: Verdict, part: Part | None, source: Source, *, now: dateti
         "objective_minor": source.objective_minor,
         "bound_minor": source.bound_minor,
         "detail": {**source.detail, "goods": goods(verdict)},
+        "overrides_id": source.overrides_id,
     }
 
 

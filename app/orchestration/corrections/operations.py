@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.auth.principals import Principal
 from app.models import Decision, ExceptionCase
 from app.models.base import Json
+from app.orchestration.allocations import proposals as allocations
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.shipments import proposals as reattempts
 from app.orchestration.shipments import returns
@@ -60,6 +61,20 @@ async def _agree(session: AsyncSession, case: ExceptionCase, suggestion: Json, a
     await counters.agree(session, tender_id=uuid.UUID(suggestion["tenderId"]), now=now)
 
 
+async def _commit(
+    session: AsyncSession, case: ExceptionCase, suggestion: Json, actor: Principal, now: datetime
+) -> None:
+    await allocations.commit(
+        session, order_id=case.subject_id, version=suggestion["orderVersion"], actor=actor, now=now
+    )
+
+
+async def _allocate_otherwise(
+    session: AsyncSession, case: ExceptionCase, suggestion: Json, actor: Principal, now: datetime
+) -> None:
+    await allocations.dismiss(session, order_id=case.subject_id, actor=actor, now=now)
+
+
 async def _try_again(
     session: AsyncSession, case: ExceptionCase, suggestion: Json, actor: Principal, now: datetime
 ) -> None:
@@ -83,6 +98,7 @@ async def _override(session: AsyncSession, suggestion: Json, actor: Principal) -
 
 
 ON_ACCEPT: Mapping[str, Correction] = {
+    allocations.ACTION: _commit,
     tender_proposals.ACTION: _offer,
     lateness.RETENDER: _retender,
     counters.ACTION: _agree,
@@ -90,6 +106,7 @@ ON_ACCEPT: Mapping[str, Correction] = {
     reattempts.BACK: _send_back,
 }
 ON_DISMISS: Mapping[str, Correction] = {
+    allocations.ACTION: _allocate_otherwise,
     tender_proposals.ACTION: _pass_over,
     reattempts.AGAIN: _send_back,
     reattempts.BACK: _try_again,

@@ -10,6 +10,7 @@ from app.orchestration.policies.documents import PolicyDocument
 UNALLOCATED = "ORDER_UNALLOCATED"
 UNPLANNED = "SHIPMENT_UNPLANNED"
 READER_FAILED = "READER_FAILED"
+ALLOCATION_PROPOSED = "ALLOCATION_PROPOSED"
 PREDICTED_LATE = "PREDICTED_LATE"
 # What a person is asked before the platform acts ends with this.
 PROPOSED = "_PROPOSED"

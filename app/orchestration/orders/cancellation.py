@@ -15,6 +15,8 @@ from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
+from app.orchestration.exceptions import operations as exceptions
+from app.orchestration.exceptions.policies import ALLOCATION_PROPOSED
 from app.orchestration.inventory import operations as stock
 from app.orchestration.orders import policies
 from app.orchestration.orders.policies import OrderEvent
@@ -116,6 +118,9 @@ async def _release_allocations(session: AsyncSession, order: Order, *, now: date
     """Releases what no shipment stands for: proposals hold nothing, commitments hold stock and capacity."""
     shipped = select(col(Shipment.allocation_id)).where(
         col(Shipment.order_id) == order.id, col(Shipment.allocation_id).is_not(None)
+    )
+    await exceptions.settle(
+        session, kind=ALLOCATION_PROPOSED, subject_id=order.id, resolution="The order was cancelled.", now=now
     )
     found = await session.scalars(
         select(Allocation)

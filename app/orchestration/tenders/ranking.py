@@ -48,6 +48,8 @@ def price_of(told: Json) -> int:
 
 def _possible(decision: Decision) -> Iterator[Follower]:
     chosen = decision.chosen or {}
+    if "sharedWith" in chosen:
+        return  # another carrier of one part was never weighed by itself
     for told in decision.alternatives:
         # What was never possible has no window.
         is_possible = all(told.get(key) is not None for key in ("carrierId", "costMinor", "window"))
