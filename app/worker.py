@@ -23,6 +23,7 @@ async def work(name: QueueName) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
+    await workshop.carriers.close()
     await workshop.doorbell.close()
     await database.close()
 

@@ -1,15 +1,18 @@
 """Speaks to carriers: books and cancels, asks for milestones, writes and reads EDI files.
 
 Everything that is due is a row. Each step claims rows in one transaction, calls without any, and records in another.
+Each carrier is served by a task of its own, so that one that answers slowly holds up nobody else.
 """
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from app.carriers import gateways
 from app.carriers.edi.folders import IncomingFile
@@ -40,6 +43,7 @@ BATCH = 20
 FILES_AT_ONCE = 50
 # Longer than the longest call and the label that follows it.
 LEASE = timedelta(seconds=2 * CALL_LIMIT_SECONDS + 30)
+FAULT_OF_OURS = "INTERNAL_ERROR"
 FOLDER_OF = {FileOutcome.READ: "archive", FileOutcome.DUPLICATE: "archive", FileOutcome.REFUSED: "failed"}
 log = structlog.get_logger(__name__)
 
@@ -52,27 +56,67 @@ class CarrierDesk:
     settings: GatewaySettings
     blobs: BlobStore
     _gateways: dict[tuple[uuid.UUID, int], Gateway] = field(default_factory=dict)
-    _at_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _at_work: dict[Hashable, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Sets to work all that is due, and does not wait for it: a task for each carrier, one for files, one to track.
+
+        What is at work already is left at it.
+        """
+        async with self.database.reading() as session:
+            due = await operations.carriers_due(session, wall=clock.wall_now())
+        for carrier_id in due:
+            self._begin(carrier_id, partial(self._book_all, carrier_id))
+        self._begin("files", self.exchange_files)
+        self._begin("tracking", self._track_all)
 
     async def work(self) -> None:
-        """Does all that is due; nothing where this process is at it already."""
-        if self._at_work.locked():
-            return
-        async with self._at_work:
-            while await self.book():
-                pass
-            await self.read_files()
-            await self.write_files()
-            await self.track()
+        """Does all that is due."""
+        await self.start()
+        await asyncio.gather(*self._at_work.values())
 
-    async def book(self) -> int:
-        """Makes and calls off the bookings that are due, side by side; answers how many it were."""
+    async def close(self) -> None:
+        """Ends what is at work; what was claimed is taken up again when its lease runs out."""
+        tasks = list(self._at_work.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, name: Hashable, work: Callable[[], Awaitable[None]]) -> None:
+        if name in self._at_work:
+            return
+
+        async def run() -> None:
+            try:
+                await work()
+            except Exception:
+                log.exception("carriers.work_failed", what=str(name))
+            finally:
+                del self._at_work[name]
+
+        self._at_work[name] = asyncio.create_task(run())
+
+    async def book(self, carrier_id: uuid.UUID) -> int:
+        """Makes and calls off a carrier's bookings that are due, side by side; answers how many it were."""
         async with self.database.transaction() as session:
             errands = await operations.claim_due(
-                session, now=clock.now(), wall=clock.wall_now(), lease=LEASE, limit=BATCH
+                session, carrier_id=carrier_id, now=clock.now(), wall=clock.wall_now(), lease=LEASE, limit=BATCH
             )
         await asyncio.gather(*(self._run(errand) for errand in errands))
         return len(errands)
+
+    async def exchange_files(self) -> None:
+        """Reads what came, and writes what is to go."""
+        await self.read_files()
+        await self.write_files()
+
+    async def _book_all(self, carrier_id: uuid.UUID) -> None:
+        while await self.book(carrier_id):
+            pass
+
+    async def _track_all(self) -> None:
+        while await self.track():
+            pass
 
     async def track(self) -> int:
         """Asks about the bookings that are due; answers how many it were."""
@@ -123,32 +167,43 @@ class CarrierDesk:
             )
             return received.outcome
 
-        outcome = await self.database.run(receive)
+        try:
+            outcome = await self.database.run(receive)
+        except Exception as error:
+            log.exception("edi.read_failed", carrier=carrier.reference, file=file.path.name)
+            why = f"Reading it failed with {type(error).__name__}; the log says more."
+            outcome = FileOutcome.REFUSED
+            await self.database.run(
+                lambda session: receiving.refuse(session, carrier, name=file.path.name, why=why, now=clock.now())
+            )
         name = f"{clock.wall_now():%Y%m%dT%H%M%S%f}_{file.path.name}"
         await asyncio.to_thread(gateway.exchange.put_away, file, where=FOLDER_OF[outcome], name=name)
         log.info("edi.file_read", carrier=carrier.reference, file=file.path.name, outcome=outcome.value)
 
     async def _run(self, errand: Errand) -> None:
+        """One call, and what became of it. What is left unrecorded is taken up again when the lease runs out."""
         try:
-            gateway = await self._gateway(errand.carrier, errand.gateway)
-            if errand.is_cancellation:
-                await gateway.cancel(errand.booked)
-                await self.database.run(
-                    lambda session: operations.record_cancelled(session, errand.booking, now=clock.now())
-                )
-                return
-            receipt, key, label_fault = await self._booked(gateway, errand)
+            await self._call(errand)
         except (GatewayFailure, Refusal) as failure:
             await self._record_failure(errand, failure)
-            return
         except Exception as error:
             log.exception("booking.call_failed", booking=errand.booking.reference, carrier=errand.carrier.reference)
             await self._record_failure(
                 errand, TemporaryFailure("INTERNAL_ERROR", f"It failed: {type(error).__name__}.")
             )
+
+    async def _call(self, errand: Errand) -> None:
+        gateway = await self._gateway(errand.carrier, errand.gateway)
+        if errand.is_cancellation:
+            await gateway.cancel(errand.booked)
+            await self.database.run(
+                lambda session: operations.record_cancelled(session, errand.booking, now=clock.now())
+            )
             return
-        await self.database.run(
-            lambda session: operations.record_booked(
+        receipt, key, label_fault = await self._booked(gateway, errand)
+
+        async def record(session: Session) -> None:
+            await operations.record_booked(
                 session,
                 errand.booking,
                 receipt,
@@ -157,7 +212,11 @@ class CarrierDesk:
                 track_after=tracking.track_after(errand.gateway),
                 now=clock.now(),
             )
-        )
+
+        try:
+            await self.database.run(record)
+        except IntegrityError:  # two shipments got one number at the same moment: the second look sees it
+            await self.database.run(record)
 
     async def _booked(self, gateway: Gateway, errand: Errand) -> tuple[Receipt, str | None, str | None]:
         """The carrier's receipt, where its label lies by now, and why there will never be one."""
@@ -181,6 +240,7 @@ class CarrierDesk:
             code=error.code,
             message=error.message,
             may_pass=isinstance(error, TemporaryFailure),
+            is_outcome_unknown=error.code == FAULT_OF_OURS,
             retry_after_seconds=error.retry_after_seconds if isinstance(error, TemporaryFailure) else None,
         )
         log.warning("booking.failed", booking=errand.booking.reference, code=failure.code, may_pass=failure.may_pass)

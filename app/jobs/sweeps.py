@@ -8,12 +8,14 @@ from app.jobs import relay, sender
 from app.jobs.queue import QueueName, key_of, parts_key
 from app.jobs.workshop import Workshop
 from app.models import JobKind
+from app.orchestration.allocations import deciding
 from app.orchestration.bookings import reader as bookings
 from app.orchestration.calls import operations as calls
 from app.orchestration.counters import reader as counters
 from app.orchestration.etas import reader as etas
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.jobs import queries as jobs
+from app.orchestration.lanes import reader as lanes
 from app.orchestration.messages import reader as messages
 from app.orchestration.shipments import returns
 from app.orchestration.tenders import lateness
@@ -27,6 +29,8 @@ def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:
         "messages": partial(messages.read, sender=workshop.sender),
         "counters": counters.read,
         "bookings": bookings.read,
+        "lanes": lanes.read,
+        "arrivals": partial(deciding.read, memory=workshop.memory),
     }
 
 
@@ -61,8 +65,8 @@ async def start_due_jobs(workshop: Workshop) -> None:
 
 
 async def reach_out(workshop: Workshop) -> None:
-    """Tells people and carriers what is due, side by side: a slow carrier holds up no message."""
-    await asyncio.gather(send_due_messages(workshop), workshop.carriers.work())
+    """Tells people what is due, and sets the carriers' desk to work, which nobody waits for."""
+    await asyncio.gather(send_due_messages(workshop), workshop.carriers.start())
 
 
 async def send_due_messages(workshop: Workshop) -> None:

@@ -110,7 +110,7 @@ def written(
 
 def read(text: str) -> Interchange:
     """The interchange in a file. Raises InterchangeUnreadable where there is none; smaller faults are listed."""
-    text = text.strip("\ufeff \r\n\t")
+    text = text.replace("\x00", " ").strip("\ufeff \r\n\t")
     if not text.startswith("ISA") or len(text) < ISA_LENGTH:
         raise InterchangeUnreadable(f"The file starts with {text[:20]!r}, not with an ISA segment of 106 characters.")
     element, terminator = text[3], text[ISA_LENGTH - 1]

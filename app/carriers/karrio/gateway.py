@@ -25,6 +25,7 @@ from app.carriers.protocol import (
     TemporaryFailure,
 )
 from app.carriers.rest.answers import derived_id, read_reason, read_time, unreadable
+from app.carriers.rest.templates import storable
 from app.carriers.secrets import Secrets, told
 from app.core.errors import Refusal
 from app.core.money import Money, money_from_decimal
@@ -126,7 +127,7 @@ class KarrioGateway:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 written, _ = await child.communicate(request)
-            found: dict[str, Any] = json.loads(written)
+            found: dict[str, Any] = _storable(json.loads(written))
         except (TimeoutError, ValueError) as error:
             if operation == "book":
                 raise self._unknown() from error
@@ -205,6 +206,15 @@ class KarrioGateway:
             reason=reason,
             note=note,
         )
+
+
+def _storable(value: Any) -> Any:
+    """An answer without what a database cannot hold."""
+    if isinstance(value, dict):
+        return {name: _storable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_storable(part) for part in value]
+    return storable(value) if isinstance(value, str) else value
 
 
 def _price(answer: dict[str, Any], consignment: Consignment) -> Money:

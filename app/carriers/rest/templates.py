@@ -35,7 +35,12 @@ def value_at(expression: str, data: Any) -> Any:
 def text_at(expression: str | None, data: Any) -> str | None:
     """What an expression finds, as text; None where it finds nothing or no single value."""
     found = None if expression is None else value_at(expression, data)
-    return None if found is None or isinstance(found, dict | list) or found == "" else as_text(found)
+    return None if found is None or isinstance(found, dict | list) else storable(as_text(found)) or None
+
+
+def storable(text: str) -> str:
+    """A text of somebody else's as a database can hold it: without NUL and halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 def as_text(value: object) -> str:

@@ -7,8 +7,9 @@ when its lease runs out; the gateway then knows that an earlier try may have rea
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVarTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -35,29 +36,36 @@ from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.shipments import operations as shipments
 
+Found = TypeVarTuple("Found")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a call did not do what it should. `retry_after_seconds` is the carrier's own wish."""
+    """Why a call did not do what it should. `retry_after_seconds` is the carrier's own wish.
+
+    `is_outcome_unknown`: it may have done all the same, and no gateway has had its say about that.
+    """
 
     code: str
     message: str
     may_pass: bool
+    is_outcome_unknown: bool = False
     retry_after_seconds: float | None = None
 
 
+async def carriers_due(session: AsyncSession, *, wall: datetime) -> list[uuid.UUID]:
+    """The carriers that have bookings to make or to call off."""
+    found = await session.scalars(_due(select(col(Booking.carrier_id)).distinct(), wall=wall))
+    return list(found)
+
+
 async def claim_due(
-    session: AsyncSession, *, now: datetime, wall: datetime, lease: timedelta, limit: int
+    session: AsyncSession, *, carrier_id: uuid.UUID, now: datetime, wall: datetime, lease: timedelta, limit: int
 ) -> list[Errand]:
-    """Takes bookings that are due and that nobody else is working on. Leases live in machine time."""
+    """Takes bookings of a carrier that are due and that nobody else is working on. Leases live in machine time."""
     rows = await session.execute(
-        select(Booking, CarrierGateway)
-        .join(CarrierGateway, col(CarrierGateway.carrier_id) == col(Booking.carrier_id))
-        .where(
-            col(Booking.state).in_(policies.DUE),
-            or_(col(Booking.leased_until).is_(None), col(Booking.leased_until) < wall),
-            col(CarrierGateway.is_active).is_(True),
-        )
+        _due(select(Booking, CarrierGateway), wall=wall)
+        .where(col(Booking.carrier_id) == carrier_id)
         .order_by(col(Booking.id))
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True, of=Booking)
@@ -74,6 +82,14 @@ async def claim_due(
             numbers[booking.id] = await interchanges.number_for(session, booking, gateway, now=now)
     await session.flush()
     return await errands(session, bookings, control_numbers=numbers, unknown=unknown)
+
+
+def _due(statement: Select[*Found], *, wall: datetime) -> Select[*Found]:
+    return statement.join(CarrierGateway, col(CarrierGateway.carrier_id) == col(Booking.carrier_id)).where(
+        col(Booking.state).in_(policies.DUE),
+        or_(col(Booking.leased_until).is_(None), col(Booking.leased_until) < wall),
+        col(CarrierGateway.is_active).is_(True),
+    )
 
 
 async def record_booked(
@@ -159,7 +175,7 @@ async def record_failure(
     shipment, row = await _locked(session, booking.id)
     if row.state not in policies.DUE or row.attempts != booking.attempts:
         return
-    row.error_code, row.error_message = failure.code, failure.message
+    row.error_code, row.error_message = (None if failure.is_outcome_unknown else failure.code), failure.message
     wait = policies.retry_after(row.attempts, wish_seconds=failure.retry_after_seconds) if failure.may_pass else None
     if wait is not None:
         row.leased_until = wall + wait

@@ -70,7 +70,7 @@ FUTURE = timedelta(hours=24)
 NOTICE_WAITS = timedelta(hours=48)
 
 # What an X12 element, a URL and a label can all hold (X12 element 145 takes 30 characters).
-CARRIED = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,24}")
+CARRIED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,24}")
 
 
 def next_state(booking: Booking, event: BookingEvent) -> BookingState:

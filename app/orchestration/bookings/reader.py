@@ -1,6 +1,11 @@
-"""The reader `bookings`: what was decided about a shipment becomes a booking to make, or one to call off."""
+"""The reader `bookings`: what was decided about a shipment becomes a booking to make, or one to call off.
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+Most events concern no gateway at all, so a batch first asks, in three queries, which do.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
@@ -23,24 +28,69 @@ from app.models import (
 from app.orchestration.bookings import policies
 from app.orchestration.bookings.policies import BookingEvent
 
+ASSIGNED, OFFERED, CANCELLED = "shipment.assigned", "tender.offered", "shipment.cancelled"
+TENDER_ENDED = frozenset({"tender.rejected", "tender.expired", "tender.withdrawn"})
+READ = TENDER_ENDED | {ASSIGNED, OFFERED, CANCELLED}
 BOOKABLE = frozenset({ShipmentState.ASSIGNED, ShipmentState.PLANNED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a batch may concern: carriers with a gateway, and the shipments and tenders that have a live booking."""
+
+    gateways: dict[uuid.UUID, GatewayKind]
+    shipments: set[uuid.UUID]
+    tenders: set[uuid.UUID]
 
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime) -> None:
     """Takes the events over, each by the state that its shipment or tender has by now."""
-    for event in events:
-        if (handle := HANDLERS.get(event.type)) is not None:
-            await handle(session, event, now)
+    relevant = [event for event in events if event.type in READ]
+    if not relevant:
+        return
+    known = await _known(session, [event.subject_id for event in relevant])
+    for event in relevant:
+        await _take(session, event, known, now=now)
 
 
-async def _book_assigned(session: AsyncSession, event: Event, now: datetime) -> None:
-    """The carrier has it: its gateway books it."""
+async def _known(session: AsyncSession, subject_ids: Sequence[uuid.UUID]) -> Known:
+    found = await session.execute(
+        select(col(CarrierGateway.carrier_id), col(CarrierGateway.kind)).where(col(CarrierGateway.is_active).is_(True))
+    )
+    live = await session.execute(
+        select(col(Booking.shipment_id), col(Booking.tender_id)).where(
+            col(Booking.shipment_id).in_(subject_ids) | col(Booking.tender_id).in_(subject_ids),
+            col(Booking.state).in_(policies.LIVE),
+        )
+    )
+    rows = live.all()
+    return Known(
+        gateways={row[0]: row[1] for row in found.all()},
+        shipments={shipment_id for shipment_id, _ in rows},
+        tenders={tender_id for _, tender_id in rows if tender_id is not None},
+    )
+
+
+async def _take(session: AsyncSession, event: Event, known: Known, *, now: datetime) -> None:
+    subject_id, kind = event.subject_id, known.gateways.get(event.carrier_id or uuid.UUID(int=0))
+    if event.type == ASSIGNED and (kind is not None or subject_id in known.shipments):
+        await _book_assigned(session, event, known, now=now)
+    elif event.type == OFFERED and kind is GatewayKind.EDI:
+        await _book_offered(session, event, known, now=now)
+    elif event.type == CANCELLED and subject_id in known.shipments:
+        await _end(session, col(Booking.shipment_id) == subject_id, now=now)
+    elif event.type in TENDER_ENDED and subject_id in known.tenders:
+        await _end(session, col(Booking.tender_id) == subject_id, now=now)
+
+
+async def _book_assigned(session: AsyncSession, event: Event, known: Known, *, now: datetime) -> None:
+    """The carrier has it: its gateway books it, and whoever had it before is told that it is gone."""
     shipment = await session.get(Shipment, event.subject_id)
     if shipment is None or shipment.state not in BOOKABLE or shipment.carrier_id != event.carrier_id:
         return
     elsewhere = (col(Booking.shipment_id) == shipment.id) & (col(Booking.carrier_id) != shipment.carrier_id)
     await _end(session, elsewhere, now=now)
-    if await _gateway(session, shipment) is None:
+    if shipment.carrier_id not in known.gateways:
         return
     tender = await session.scalar(
         select(Tender).where(
@@ -49,45 +99,29 @@ async def _book_assigned(session: AsyncSession, event: Event, now: datetime) -> 
             col(Tender.state) == TenderState.ACCEPTED,
         )
     )
-    await _queue(session, shipment, tender, carrier_gateway=None, now=now)
+    await _queue(session, shipment, shipment.carrier_id, tender, known, now=now)
 
 
-async def _book_offered(session: AsyncSession, event: Event, now: datetime) -> None:
+async def _book_offered(session: AsyncSession, event: Event, known: Known, *, now: datetime) -> None:
     """An offer goes out by file where the carrier answers by file (204 and 990)."""
     tender = await session.get(Tender, event.subject_id)
     if tender is None or tender.state is not TenderState.OFFERED:
         return
     shipment = await session.get(Shipment, tender.shipment_id)
-    gateway = await session.scalar(
-        select(CarrierGateway).where(
-            col(CarrierGateway.carrier_id) == tender.carrier_id,
-            col(CarrierGateway.kind) == GatewayKind.EDI,
-            col(CarrierGateway.is_active).is_(True),
-        )
-    )
-    if shipment is not None and gateway is not None:
-        await _queue(session, shipment, tender, carrier_gateway=gateway, now=now)
-
-
-async def _gateway(session: AsyncSession, shipment: Shipment) -> CarrierGateway | None:
-    found: CarrierGateway | None = await session.scalar(
-        select(CarrierGateway).where(
-            col(CarrierGateway.carrier_id) == shipment.carrier_id, col(CarrierGateway.is_active).is_(True)
-        )
-    )
-    return found
+    if shipment is not None:
+        await _queue(session, shipment, tender.carrier_id, tender, known, now=now)
 
 
 async def _queue(
     session: AsyncSession,
     shipment: Shipment,
+    carrier_id: uuid.UUID,
     tender: Tender | None,
+    known: Known,
     *,
-    carrier_gateway: CarrierGateway | None,
     now: datetime,
 ) -> None:
     """A booking that is due now, where the carrier has none of this shipment that lives."""
-    carrier_id = shipment.carrier_id if carrier_gateway is None else carrier_gateway.carrier_id
     live = await session.scalar(
         select(col(Booking.id)).where(
             col(Booking.shipment_id) == shipment.id,
@@ -114,16 +148,9 @@ async def _queue(
         )
         .on_conflict_do_nothing()
     )
-
-
-async def _end_shipments(session: AsyncSession, event: Event, now: datetime) -> None:
-    """The shipment is off: whoever has it is told."""
-    await _end(session, col(Booking.shipment_id) == event.subject_id, now=now)
-
-
-async def _end_tenders(session: AsyncSession, event: Event, now: datetime) -> None:
-    """The offer is over: the carrier that was asked by file is told."""
-    await _end(session, col(Booking.tender_id) == event.subject_id, now=now)
+    known.shipments.add(shipment.id)
+    if tender is not None:
+        known.tenders.add(tender.id)
 
 
 async def _end(session: AsyncSession, which: ColumnElement[bool], *, now: datetime) -> None:
@@ -142,14 +169,3 @@ async def _end(session: AsyncSession, which: ColumnElement[bool], *, now: dateti
             booking.attempts = 0
         booking.state = policies.next_state(booking, BookingEvent.END if never_sent else BookingEvent.CALL_OFF)
         booking.version += 1
-
-
-Handler = Callable[[AsyncSession, Event, datetime], Awaitable[None]]
-HANDLERS: Mapping[str, Handler] = {
-    "shipment.assigned": _book_assigned,
-    "tender.offered": _book_offered,
-    "shipment.cancelled": _end_shipments,
-    "tender.rejected": _end_tenders,
-    "tender.expired": _end_tenders,
-    "tender.withdrawn": _end_tenders,
-}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.carriers.edi import replies, x12
@@ -123,6 +124,10 @@ async def _read_set(
         try:
             async with session.begin_nested():
                 await HANDLERS.get(transaction.code, _unknown)(session, reading, transaction)
+        except IntegrityError:
+            is_accepted = False
+            why = f"{transaction.code} {transaction.control_number} gives a number that another shipment has."
+            await _refused(session, reading, name, why)
         except (SetUnreadable, Refusal) as error:
             is_accepted = False
             await _refused(session, reading, name, f"{transaction.code} {transaction.control_number}: {error}")
@@ -231,12 +236,16 @@ async def _acknowledge(session: AsyncSession, reading: Reading, received: Receiv
 
 
 async def _refused(session: AsyncSession, reading: Reading, name: str, why: str) -> Received:
-    carrier = reading.carrier
+    return await refuse(session, reading.carrier, name=name, why=why, now=reading.now)
+
+
+async def refuse(session: AsyncSession, carrier: Carrier, *, name: str, why: str, now: datetime) -> Received:
+    """Opens an exception about a file that cannot be used."""
     subject = Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id)
     suggestion = {"action": "INSPECT", "summary": f"The EDI file {name[:80]} cannot be used: {why[:400]}"}
     await exceptions.open_case(
         session,
         Trouble(kind=policies.FILE_REFUSED, severity=Severity.WARNING, subject=subject, suggestion=suggestion),
-        now=reading.now,
+        now=now,
     )
     return Received(outcome=FileOutcome.REFUSED)
