@@ -34,7 +34,7 @@ from app.core.database import Database, Session
 from app.core.errors import Refusal
 from app.models import Carrier, CarrierGateway, GatewayKind
 from app.orchestration.bookings import gateways as gateway_rows
-from app.orchestration.bookings import interchanges, notices, operations, receiving, tracking
+from app.orchestration.bookings import interchanges, operations, receiving, tracking, watching
 from app.orchestration.bookings.consignments import Errand
 from app.orchestration.bookings.operations import Failure
 from app.orchestration.bookings.receiving import FileOutcome
@@ -106,9 +106,10 @@ class CarrierDesk:
         return len(errands)
 
     async def exchange_files(self) -> None:
-        """Reads what came, and writes what is to go."""
+        """Reads what came, writes what is to go, and looks for what should have come."""
         await self.read_files()
         await self.write_files()
+        await self.database.run(lambda session: watching.watch(session, now=clock.now()))
 
     async def _book_all(self, carrier_id: uuid.UUID) -> None:
         while await self.book(carrier_id):
@@ -140,14 +141,13 @@ class CarrierDesk:
                 await self.database.run(partial(interchanges.record_written, interchange_id=interchange.id))
 
     async def read_files(self) -> None:
-        """Reads every carrier's folder, and gives up on notices that no shipment ever claimed."""
+        """Reads every carrier's folder."""
         async with self.database.reading() as session:
             rows = await gateway_rows.of_kind(session, GatewayKind.EDI)
         for carrier, row in rows:
             gateway = await self._gateway(carrier, row)
             if isinstance(gateway, EdiGateway):
                 await self._read_folder(carrier, row, gateway)
-        await self.database.run(lambda session: notices.give_up_overdue(session, now=clock.now()))
 
     async def _read_folder(self, carrier: Carrier, row: CarrierGateway, gateway: EdiGateway) -> None:
         try:

@@ -19,6 +19,8 @@ from app.models import (
     Booking,
     BookingState,
     Carrier,
+    ExceptionCase,
+    ExceptionState,
     FulfilmentNode,
     GatewayKind,
     Interchange,
@@ -365,3 +367,25 @@ async def test_a_folder_that_cannot_be_written_is_tried_again(
     await desk.work()
     assert (await facts(database)).booking.state is BookingState.SENT
     assert len(written(folder, "204")) == 1
+
+
+async def test_silence_of_a_day_is_told_once(
+    database: Database, desk: CarrierDesk, world: tuple[FulfilmentNode, Carrier], folder: Path
+) -> None:
+    await a_shipment(database, *world, now=clock.now())
+    await carry(database)
+    await desk.work()
+    assert (await facts(database)).cases == []
+    async with database.transaction() as session:
+        long_ago = clock.now() - timedelta(hours=25)
+        await session.execute(update(Booking).values(created_at=long_ago))
+        await session.execute(update(Interchange).values(created_at=long_ago))
+    for _ in range(2):
+        await desk.work()
+        cases = (await facts(database)).cases
+        assert sorted(case.kind for case in cases) == ["BOOKING_UNANSWERED", "EDI_FILE_UNACKNOWLEDGED"]
+        async with database.transaction() as session:
+            await session.execute(update(ExceptionCase).values(state=ExceptionState.DISMISSED))
+    drop(folder, 901, "990", response("4711/1", "A"))
+    await desk.work()
+    assert (await facts(database)).booking.state is BookingState.BOOKED

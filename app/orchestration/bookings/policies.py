@@ -14,6 +14,8 @@ BOOKING_FAILED = "BOOKING_FAILED"
 CANCELLATION_FAILED = "BOOKING_CANCELLATION_FAILED"
 LABEL_MISSING = "BOOKING_LABEL_MISSING"
 MILESTONE_REFUSED = "CARRIER_MILESTONE_REFUSED"
+BOOKING_UNANSWERED = "BOOKING_UNANSWERED"
+FILE_UNACKNOWLEDGED = "EDI_FILE_UNACKNOWLEDGED"
 FILE_REFUSED = "EDI_FILE_REFUSED"
 
 
@@ -68,6 +70,8 @@ LONGEST_WISH = timedelta(hours=2)
 FUTURE = timedelta(hours=24)
 # A notice about a shipment that nobody knows is given up.
 NOTICE_WAITS = timedelta(hours=48)
+# How long a file may lie without a 997, and a load without a 990.
+ANSWER_WAITS = timedelta(hours=24)
 
 # What an X12 element, a URL and a label can all hold (X12 element 145 takes 30 characters).
 CARRIED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,24}")
