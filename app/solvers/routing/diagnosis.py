@@ -214,7 +214,7 @@ class Diagnosis:
         self.screen = Screen(plan)
         self.without_company = _without_company(plan)
         self.kinds = _kinds(self.fleet)
-        self.for_fleet = [waiver for waiver in WAIVERS if _matters(waiver, self.fleet)]
+        self.for_fleet = [waiver for waiver in WAIVERS if _matters(waiver, self.kinds)]
         self.served_groups = {v.group for v in plan.terms.problem.visits if v.group and v.id in plan.vehicle_of}
 
     def explain(self, visit: Visit, *, is_urgent: bool = True) -> Unserved:
@@ -415,9 +415,9 @@ def _kinds(fleet: Sequence[Vehicle]) -> list[list[Vehicle]]:
     return sorted(kinds.values(), key=len, reverse=True)[:MOST_KINDS]
 
 
-def _matters(waiver: Waiver, fleet: Sequence[Vehicle]) -> bool:
+def _matters(waiver: Waiver, kinds: Sequence[Sequence[Vehicle]]) -> bool:
     """Whether it changes any vehicle."""
-    return any(waiver.vehicle(alike[0]) != alike[0] for alike in _kinds(fleet))
+    return any(waiver.vehicle(alike[0]) != alike[0] for alike in kinds)
 
 
 def _without_company(given: Plan) -> Plan:

@@ -213,25 +213,3 @@ def cheapest(
 ) -> Insertion | None:
     """The feasible place that costs least over all vehicles; None where there is none."""
     return Plan(terms, orders).cheapest(visit, vehicles)
-
-
-def place_left(planned: Plan) -> None:
-    """Puts whoever is on no route wherever the fleet has room and that costs less than leaving it out."""
-    terms = planned.terms
-    left = (visit for visit in terms.problem.visits if visit.id not in planned.vehicle_of)
-    for visit in sorted(left, key=lambda visit: -visit.unserved_penalty):
-        first, mate = planned.unit(visit)
-        if first is not visit or _is_redundant(planned, visit):
-            continue
-        gain = visit.unserved_penalty + (mate.unserved_penalty if mate is not None else 0.0)
-        place = planned.cheapest(visit, terms.problem.vehicles)
-        if place is not None and place.cost < gain:
-            planned.place(place)
-
-
-def _is_redundant(planned: Plan, visit: Visit) -> bool:
-    """Whether another visit of its group is served."""
-    if visit.group is None:
-        return False
-    served = planned.vehicle_of
-    return any(other.group == visit.group and other.id in served for other in planned.terms.problem.visits)

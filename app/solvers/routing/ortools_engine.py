@@ -11,7 +11,8 @@ from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.routing import grouping, searching
 from app.solvers.routing.answering import InfeasiblePlan, answer
 from app.solvers.routing.driving import Refusal
-from app.solvers.routing.insertion import Plan, place_left
+from app.solvers.routing.insertion import Plan
+from app.solvers.routing.placing import place_left
 from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
 from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.schedule import Terms, plan

@@ -7,6 +7,7 @@ what passes them all is to be timed by schedule.py. Constraints are tested in th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from app.solvers.routing.solution import Constraint
 
 Flags = NDArray[np.bool_]
 Whole = NDArray[np.int64]
+
+COLUMNS = 7
 
 TESTS = (
     Constraint.MAX_STOPS,
@@ -58,17 +61,32 @@ class Screen:
         self.vehicles = plan.terms.problem.vehicles
         first = plan.terms.problem.visits[0]  # what is screened
         self.dimensions = len(self.vehicles[0].capacities if self.vehicles else first.demand)
-        rows: list[_Leg] = []
-        for number, vehicle in enumerate(self.vehicles):
-            rows += _legs(plan, number, vehicle)
-        self.owners = np.array([row.owner for row in rows], dtype=np.int64)
-        self.positions = np.array([row.position for row in rows], dtype=np.int64)
-        self.origins = np.array([row.origin for row in rows], dtype=np.int64)
-        self.destinations = np.array([row.destination for row in rows], dtype=np.int64)
-        self.departures = np.array([row.departure for row in rows], dtype=np.int64)
-        self.latest = np.array([row.latest for row in rows], dtype=np.int64)
-        self.latest_by_shift = np.array([row.latest_by_shift for row in rows], dtype=np.int64)
-        self.rooms = np.array([row.room for row in rows], dtype=np.int64).reshape(len(rows), self.dimensions)
+        self._number = {vehicle.id: number for number, vehicle in enumerate(self.vehicles)}
+        self._blocks = [self._block(number) for number in range(len(self.vehicles))]
+        self._assemble()
+
+    def refresh(self, vehicle_id: str) -> None:
+        """After its order has changed."""
+        number = self._number[vehicle_id]
+        self._blocks[number] = self._block(number)
+        self._assemble()
+
+    def _block(self, number: int) -> Whole:
+        """One row a leg of this vehicle: `COLUMNS`, then the room of each dimension."""
+        legs = _legs(self.plan, number, self.vehicles[number])
+        return np.array([(*leg.numbers, *leg.room) for leg in legs], dtype=np.int64)
+
+    def _assemble(self) -> None:
+        empty = np.zeros((0, COLUMNS + self.dimensions), dtype=np.int64)
+        table = np.concatenate([empty, *self._blocks])
+        self.owners, self.positions, self.origins, self.destinations = (
+            table[:, 0],
+            table[:, 1],
+            table[:, 2],
+            table[:, 3],
+        )
+        self.departures, self.latest, self.latest_by_shift = table[:, 4], table[:, 5], table[:, 6]
+        self.rooms = table[:, COLUMNS:]
         self.first = np.searchsorted(self.owners, np.arange(len(self.vehicles) + 1))
         self._per_vehicle()
 
@@ -93,11 +111,9 @@ class Screen:
         self.spare_work = np.array([_spare_work(self.plan, vehicle) for vehicle in fleet], dtype=np.int64)
         self.rates = np.array([vehicle.cost_per_metre for vehicle in fleet])
         self.openings = np.array([0.0 if r else v.fixed_cost for v, r in zip(fleet, used, strict=True)])
-        profiles = [vehicle.profile for vehicle in fleet]
-        self.profiles = {
-            name: np.flatnonzero(np.array([profiles[owner] == name for owner in self.owners], dtype=bool))
-            for name in dict.fromkeys(profiles)
-        }
+        names = list(dict.fromkeys(vehicle.profile for vehicle in fleet))
+        profiles = np.array([names.index(vehicle.profile) for vehicle in fleet], dtype=np.int64)[self.owners]
+        self.profiles = {name: np.flatnonzero(profiles == number) for number, name in enumerate(names)}
 
     def screen(self, visit: Visit) -> Screened:
         """The visit at every leg; of a pair, give the pickup."""
@@ -162,15 +178,10 @@ class Screen:
         return 1.0 if traffic is None else max(traffic.speed_factors)
 
 
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    owner: int
-    position: int
-    origin: int
-    destination: int
-    departure: int
-    latest: int
-    latest_by_shift: int
+class _Leg(NamedTuple):
+    """`numbers`: owner, position, origin, destination, departure, latest arrival, latest by the shift alone."""
+
+    numbers: tuple[int, int, int, int, int, int, int]
     room: tuple[int, ...]
 
 
@@ -185,7 +196,7 @@ def _legs(plan: Plan, owner: int, vehicle: Vehicle) -> list[_Leg]:
     rooms = _rooms(plan, vehicle, order)
     frozen = len(vehicle.frozen_visit_ids)
     return [
-        _Leg(owner, at, origins[at], destinations[at], departures[at], latest[at], by_shift[at], rooms[at])
+        _Leg((owner, at, origins[at], destinations[at], departures[at], latest[at], by_shift[at]), rooms[at])
         for at in range(min(frozen, len(order)), len(order) + 1)
     ]
 
