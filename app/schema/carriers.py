@@ -22,6 +22,8 @@ from app.schema.scalars import MoneyType, money
 if TYPE_CHECKING:
     from app.schema.tenders import TenderFilter, TenderType
 
+MOST_DAYS = 366
+
 Filter = Annotated["TenderFilter", strawberry.lazy("app.schema.tenders")]
 Offered = Annotated["TenderType", strawberry.lazy("app.schema.tenders")]
 
@@ -62,7 +64,7 @@ class ScorecardType:
         return ScorecardType(
             shipments=score.shipments,
             on_time_rate=wilson(score.on_time_share, score.shipments),
-            expected_on_time_rate=None,
+            expected_on_time_rate=score.expected_on_time_share,
             first_attempt_rate=wilson(score.first_attempt_share, score.attempted),
             cost_per_shipment=money(score.cost_per_shipment_minor, currency),
             tender_acceptance_rate=score.tender_acceptance,
@@ -112,13 +114,11 @@ class CarrierType(Node):
 
     @strawberry.field
     async def scorecard(self, info: Info, days: int) -> ScorecardType | None:
-        """How the carrier did in the last days. Staff and the carrier see it."""
+        """How the carrier did in the last days, at most 366. Staff and the carrier see it."""
         context = info.context
-        if not context.principal.is_staff and context.principal.carrier_id != self.row.id:
-            return None
-        async with context.database.reading() as session:
-            found = await scorecards.scorecard(session, carrier_id=self.row.id, days=days, now=context.now())
-        return ScorecardType.of(found, currency=context.settings.currency)
+        since = scorecards.since(context.now(), days=min(max(days, 0), MOST_DAYS))
+        found = await context.load(scorecards.of_carriers, (self.row.id, since))
+        return None if found is None else ScorecardType.of(found, currency=context.settings.currency)
 
     @staticmethod
     def of(row: Carrier) -> "CarrierType":

@@ -1,11 +1,8 @@
 """Rates with their confidence interval."""
 
-from math import sqrt
-from statistics import NormalDist
-
 import strawberry
 
-CONFIDENCE = 0.95
+from app.learning import rates
 
 
 @strawberry.type(name="Rate")
@@ -18,10 +15,8 @@ class RateType:
 
 
 def wilson(share: float | None, count: int) -> RateType | None:
-    """The share with its Wilson score interval (Wilson 1927); null where nothing was counted."""
+    """The share with its Wilson score interval; null where nothing was counted."""
     if share is None or count == 0:
         return None
-    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return RateType(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
+    found = rates.wilson(share, count)
+    return RateType(value=found.value, low=found.low, high=found.high)

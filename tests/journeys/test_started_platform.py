@@ -286,6 +286,8 @@ async def everybody_reads_what_happened(scene: Scene) -> None:
     assert why["decisions"][0]["chosen"]["carrier"]["reference"] == "OWN"
     while (told := await told_of(scene, "order.completed")) != set(delivered):
         assert told < set(delivered)  # the newest events settle a moment later
+    done = await scene.dispatcher.ask("Performance", **{"from": scene.day, "to": scene.day})
+    assert sum(row["shipments"] for row in done["byCarrier"]) == len(delivered)
     cards = await scene.dispatcher.ask("Scorecards", days=30)
     assert {edge["node"]["reference"] for edge in cards["edges"]} == {"OWN", "RAPIDO", "VERDE"}
 
