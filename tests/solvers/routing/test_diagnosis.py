@@ -1,18 +1,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from app.solvers.routing.diagnosis import explain_all
 from app.solvers.routing.insertion import Plan
-from app.solvers.routing.problem import Vehicle, Visit
+from app.solvers.routing.problem import DrivingRule, Loading, Pair, Vehicle, Visit
 from app.solvers.routing.solution import RelaxedConstraint, Unserved, UnservedCode
-from tests.solvers.routing.cases import MINUTE, terms, van, visit, window
+from tests.solvers.routing.cases import MINUTE, van, visit, window
+from tests.solvers.routing.cases import terms as terms_of
 
 COLD = frozenset({"cold"})
 
 
 def explained(left: Visit, *vehicles: Vehicle, orders: Mapping[str, Sequence[Visit]] | None = None) -> Unserved:
     visits = [visit for order in (orders or {}).values() for visit in order]
-    (unserved,) = explain_all(Plan(terms(*vehicles, *visits, left), orders or {}), [left])
+    (unserved,) = explain_all(Plan(terms_of(*vehicles, *visits, left), orders or {}), [left])
     return unserved
 
 
@@ -111,3 +115,86 @@ def test_what_fits_but_was_left_out_is_not_worth_its_penalty() -> None:
 def test_two_broken_rules_have_no_single_way_out() -> None:
     found = explained(visit("a", 3, skills=COLD, demand=(7,)), van(capacities=(6,)))
     assert (found.code, found.relaxation) == (UnservedCode.NO_VEHICLE_WITH_SKILL, None)
+
+
+def test_the_rule_that_keeps_it_off_its_best_vehicle_and_the_share_each_rule_keeps_away_are_told() -> None:
+    """Nearest by detour is `full`, which passes by; of four vehicles one lacks the skill, one is too late, two full."""
+    fleet = (
+        van("full", capacities=(2,), skills=COLD),
+        van("full too", capacities=(0,), skills=COLD),
+        van("plain", capacities=(9,)),
+        van("late", capacities=(9,), skills=COLD, shift=window(100, 600)),
+    )
+    orders = {"full": [visit("b", 4, demand=(2,))]}
+    found = explained(visit("a", 3, demand=(1,), skills=COLD, windows=(window(0, 50),)), *fleet, orders=orders)
+    assert (found.vehicle_id, found.refused_by) == ("full", "CAPACITY")
+    assert found.ruled_out == {"CAPACITY": 0.5, "SKILL": 0.25, "WINDOW": 0.25}
+    assert found.code is UnservedCode.NO_VEHICLE_LEFT
+
+
+WAYS_OUT: list[tuple[dict[str, Any], dict[str, Any], tuple[RelaxedConstraint, str, float]]] = [
+    ({"allowed_days": frozenset({1})}, {}, (RelaxedConstraint.DAY, "serve it on another day", 6.0)),
+    (
+        {"territory": "east"},
+        {"territories": frozenset({"west"})},
+        (RelaxedConstraint.TERRITORY, "let a vehicle of another territory come", 6.0),
+    ),
+    ({}, {"max_stops": 0}, (RelaxedConstraint.STOPS, "allow a vehicle one more stop", 6.0)),
+    (
+        {},
+        {"driving_rule": DrivingRule(max_work_seconds=2 * MINUTE, break_seconds=60)},
+        (RelaxedConstraint.RESTS, "let a driver rest at another time", 6.0),
+    ),
+]
+
+
+@pytest.mark.parametrize(("stop", "vehicle", "way_out"), WAYS_OUT)
+def test_each_rule_has_its_way_out(
+    stop: dict[str, Any], vehicle: dict[str, Any], way_out: tuple[RelaxedConstraint, str, float]
+) -> None:
+    assert relaxation(explained(visit("a", 3, **stop), van(**vehicle))) == way_out
+
+
+def test_goods_that_would_lie_under_others_ask_for_the_load_to_be_rearranged() -> None:
+    fetch = visit("fetch", 1, demand=(0,), pickup=(1,), windows=(window(0, 1),))
+    orders = {"van": [fetch]}
+    found = explained(
+        visit("a", 3, demand=(1,)), van(capacities=(9,), loading=Loading.LIFO, fixed_cost=9.0), orders=orders
+    )
+    assert found.refused_by == "LIFO"
+    assert relaxation(found) == (RelaxedConstraint.LOADING, "let a driver rearrange the load", 4.0)
+
+
+def test_company_that_keeps_it_away_is_told() -> None:
+    here, left = visit("b", 4), visit("a", 3)
+    terms = terms_of(van(), here, left, apart=(frozenset("ab"),))
+    (found,) = explain_all(Plan(terms, {"van": [here]}), [left])
+    assert (found.refused_by, found.ruled_out) == ("APART", {"APART": 1.0})
+    assert relaxation(found) == (
+        RelaxedConstraint.COMPANY,
+        "part it from its company, or let it join whom it is kept from",
+        0.0,
+    )
+
+
+def test_what_fits_and_is_worth_it_was_only_not_placed_yet() -> None:
+    found = explained(visit("a", 3), van())
+    assert (found.code, relaxation(found)) == (
+        UnservedCode.NOT_PLACED,
+        (RelaxedConstraint.SEARCH, "search longer, or insert it", 6.0),
+    )
+
+
+def test_a_pair_is_explained_as_one() -> None:
+    pickup, delivery = visit("from", 2, demand=(0,), pickup=(5,)), visit("to", 8, demand=(5,))
+    pairs = (Pair(pickup_visit_id="from", delivery_visit_id="to"),)
+    terms = terms_of(van(capacities=(4,)), pickup, delivery, pairs=pairs)
+    for found in explain_all(Plan(terms, {}), [pickup, delivery]):
+        assert (found.code, found.refused_by) == (UnservedCode.CAPACITY_EXCEEDED, "CAPACITY")
+        assert relaxation(found) == (RelaxedConstraint.CAPACITY, "take a larger vehicle", 16.0)
+
+
+def test_an_alternative_of_a_served_visit_is_no_loss() -> None:
+    home, locker = visit("home", 3, group="g"), visit("locker", 4, group="g")
+    (found,) = explain_all(Plan(terms_of(van(), home, locker), {"van": [locker]}), [home])
+    assert (found.code, found.relaxation) == (UnservedCode.ALTERNATIVE_SERVED, None)
