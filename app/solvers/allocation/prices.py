@@ -1,105 +1,122 @@
-"""A price for each limit, and with it a proved lower bound: Lagrangian relaxation by subgradient steps.
+"""A price for each limit, and with it a proved lower bound: Lagrangian relaxation of all limits at once.
 
 With the limits priced instead of kept, each order chooses alone. No allocation costs less than the sum of those choices
-less the price of all capacity (Fisher, Management Science 1981; step length by Polyak). Chooses nothing.
+less the price of all capacity (Fisher, Management Science 1981). Prices move by how far each limit is overdrawn, as a
+share of its capacity, in steps that shrink, with momentum (the deflected subgradients of Camerini, Fratta and
+Maffioli, Mathematical Programming Study 3, 1975). Chooses nothing.
 """
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.solvers.allocation.greedy import worthwhile
-from app.solvers.allocation.problem import AllocationProblem
-from app.solvers.allocation.resources_left import uses_of
+from app.solvers.allocation.kernel.pricing import choose_alone
+from app.solvers.allocation.narrowing import promising
+from app.solvers.allocation.table import AllocationTable, Floats
 
-Floats = NDArray[np.float64]
-
-STEPS = 600
-# Halve the step after so many without a better bound.
-PATIENCE = 20
+# Steps of the prices, in rounds; between rounds the options that matter are sought anew.
+ROUNDS, STEPS_A_ROUND = 6, 40
+# The first and the last step, as shares of an average order's cheapest option; the first at least so much of a penalty.
+FIRST_STEP, LAST_STEP, FIRST_OF_PENALTY = 2.0, 0.004, 0.2
+# So much of the direction is kept from step to step.
+MOMENTUM = 0.9
+# Added to each capacity when it is compared with what is overdrawn, so that the price of a single unit does not jump.
+ADDED_CAPACITY = 2.0
+# Between rounds, so many options of each order are priced.
+MOST_OPTIONS = 24
+# Floating-point sums are no proof to the last digit.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """Minor units per unit of each resource, the bound they prove, and what each option is above its order's best.
+    """`by_resource` [resources]: minor units per unit; `bound`: whole minor units, proved."""
 
-    An option whose `excess` is more than the known answer is above the bound can be in no better answer.
-    """
-
-    by_resource: dict[str, float]
-    bound: float
-    excess: dict[tuple[str, str], float]
+    by_resource: Floats
+    bound: int
 
 
-def find_prices(problem: AllocationProblem, objective: int) -> Prices:
-    """The best prices found in a fixed number of steps; `objective` is that of some known allocation."""
-    table = _Table(problem)
-    prices = np.zeros(len(problem.resources))
-    best, bound, step, since = prices, -np.inf, 1.0, 0
-    for _ in range(STEPS):
-        value, slope = table.relaxed(prices)
-        if value > bound:
-            best, bound, since = prices, value, 0
-        else:
-            since += 1
-            step, since = (step / 2, 0) if since == PATIENCE else (step, since)
-        length = float(slope @ slope)
-        if length == 0 or objective <= bound:
-            break
-        prices = np.maximum(0.0, prices + step * (objective - value) / length * slope)
-    return table.prices(best, bound)
+def find_prices(
+    table: AllocationTable, *, threads: int = 1, on_share: Callable[[float], None] = lambda _: None
+) -> Prices:
+    """The best prices found in a fixed number of steps; `on_share` hears how much is done, 0 to 1."""
+    if not table.options or not table.resources:
+        return _proved(table, np.zeros(table.resources), threads)
+    descent = _Descent(table, threads)
+    narrow = table
+    for number in range(ROUNDS):
+        descent.run(narrow, number)
+        on_share((number + 1) / (ROUNDS + 1))
+        if number < ROUNDS - 1 and table.options > MOST_OPTIONS * table.orders:
+            narrow = promising(table, descent.prices, most=MOST_OPTIONS).table
+    return _proved(table, descent.prices, threads)
 
 
-class _Table:
-    """The problem as flat arrays: one row per option, leaving out being the last option of each order."""
+def _proved(table: AllocationTable, prices: Floats, threads: int) -> Prices:
+    with relaxation(table, threads) as relaxed:
+        value, _ = relaxed(prices)
+    return Prices(by_resource=prices, bound=ceil(value - 1e-6 - ROUNDING * abs(value)))
 
-    def __init__(self, problem: AllocationProblem) -> None:
-        self.resources = [resource.id for resource in problem.resources]
-        self.capacities = np.array([resource.capacity for resource in problem.resources], dtype=np.float64)
-        number_of = {id: number for number, id in enumerate(self.resources)}
-        self.keys: list[tuple[str, str] | None] = []
-        costs: list[int] = []
-        rows: list[tuple[int, int, int]] = []
-        self.first: list[int] = []
-        for order in problem.orders:
-            self.first.append(len(costs))
-            for option in worthwhile(order):
-                rows += [(len(costs), number_of[id], amount) for id, amount in uses_of(option).items()]
-                self.keys.append((order.id, option.id))
-                costs.append(option.cost)
-            self.keys.append(None)
-            costs.append(order.unallocated_penalty)
-        self.costs = np.array(costs, dtype=np.float64)
-        flat = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        self.option, self.resource, self.amount = flat[:, 0], flat[:, 1], flat[:, 2].astype(np.float64)
-        self.sizes = np.diff([*self.first, len(costs)])
 
-    def _priced(self, prices: Floats) -> tuple[Floats, Floats]:
-        """The cost of each option with its prices, and of each order's best."""
-        added = np.bincount(self.option, weights=prices[self.resource] * self.amount, minlength=len(self.costs))
-        priced: Floats = self.costs + added
-        return priced, np.minimum.reduceat(priced, self.first) if self.first else np.zeros(0)
+Relaxed = Callable[[Floats], tuple[float, Floats]]
 
-    def relaxed(self, prices: Floats) -> tuple[float, Floats]:
-        """The bound at these prices, and by how much each limit is overdrawn when each order chooses alone."""
-        priced, best = self._priced(prices)
-        ties = np.flatnonzero(priced == np.repeat(best, self.sizes))
-        order_of = np.repeat(np.arange(len(self.first)), self.sizes)[ties]
-        chosen = np.zeros(len(priced), dtype=bool)
-        chosen[ties[np.unique(order_of, return_index=True)[1]]] = True
-        taken = chosen[self.option]
-        used = np.bincount(self.resource[taken], weights=self.amount[taken], minlength=len(self.resources))
-        slope: Floats = used - self.capacities
-        slope[(prices == 0) & (slope < 0)] = 0.0
-        return float(best.sum() - prices @ self.capacities), slope
 
-    def prices(self, prices: Floats, bound: float) -> Prices:
-        """The same by name."""
-        priced, best = self._priced(prices)
-        above = (priced - np.repeat(best, self.sizes)).tolist()
-        return Prices(
-            by_resource=dict(zip(self.resources, prices.tolist(), strict=True)),
-            bound=bound,
-            excess={key: excess for key, excess in zip(self.keys, above, strict=True) if key is not None},
-        )
+@contextmanager
+def relaxation(table: AllocationTable, threads: int) -> Iterator[Relaxed]:
+    """A function of prices: the bound, and by how much each limit is overdrawn when each order chooses alone."""
+    edges = np.linspace(0, table.orders, threads + 1).astype(int).tolist()
+    bests = np.empty(table.orders)
+
+    def part(low: int, high: int, prices: Floats) -> tuple[float, Floats]:
+        used = np.zeros(table.resources)
+        value = choose_alone(
+            table.starts, table.costs, table.use_starts, table.use_resources, table.use_amounts, table.penalties,
+            prices, low, high, used, bests,
+        )  # fmt: skip
+        return value, used
+
+    with ThreadPoolExecutor(threads) as pool:
+
+        def relaxed(prices: Floats) -> tuple[float, Floats]:
+            run = pool.map if threads > 1 else map
+            parts = list(run(part, edges[:-1], edges[1:], [prices] * threads))
+            overdrawn = sum((used for _, used in parts), -table.capacities.astype(np.float64))
+            return sum(value for value, _ in parts) - float(prices @ table.capacities), overdrawn
+
+        yield relaxed
+
+
+class _Descent:
+    """The prices on their way, and the direction that they keep in part."""
+
+    def __init__(self, table: AllocationTable, threads: int) -> None:
+        self.threads = threads
+        self.prices = np.zeros(table.resources)
+        self.momentum = np.zeros(table.resources)
+        self.scale = table.capacities + ADDED_CAPACITY
+        self.unit = max(1.0, float(np.mean(np.minimum(table.penalties, _cheapest(table)))))
+        self.first = max(FIRST_STEP * self.unit, FIRST_OF_PENALTY * float(np.mean(table.penalties)))
+        self.last = LAST_STEP * self.unit
+
+    def run(self, table: AllocationTable, number: int) -> None:
+        """One round of steps over these options."""
+        with relaxation(table, self.threads) as relaxed:
+            for at in range(STEPS_A_ROUND):
+                done = (number * STEPS_A_ROUND + at) / (ROUNDS * STEPS_A_ROUND)
+                share = np.clip(relaxed(self.prices)[1] / self.scale, -1.0, 1.0)
+                self.momentum = MOMENTUM * self.momentum + (1 - MOMENTUM) * share
+                step = self.first * (self.last / self.first) ** done
+                self.prices = np.maximum(0.0, self.prices + step * self.momentum)
+
+
+def _cheapest(table: AllocationTable) -> Floats:
+    """The cost of each order's cheapest option, infinite where it has none [orders]."""
+    found = np.full(table.orders, np.inf)
+    has = np.flatnonzero(np.diff(table.starts))
+    if len(has):
+        found[has] = np.minimum.reduceat(table.costs, table.starts[has])
+    return found

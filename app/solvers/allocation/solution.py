@@ -69,13 +69,17 @@ class Unallocated:
 
 @dataclass(frozen=True, kw_only=True)
 class AllocationQuality:
-    """How the answer was found. `bound`: no allocation can have a lower objective; None: nothing is proved."""
+    """How the answer was found. `bound`: no allocation can have a lower objective; None: nothing is proved.
+
+    `gap`: how far above the bound the objective is at most, as a share of the bound.
+    """
 
     solver: str
     seconds: float
     iterations: int
     bound: float | None = None
     is_optimal: bool = False
+    gap: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from app.solvers.allocation.checker import check
 from app.solvers.allocation.engine import solve
-from app.solvers.allocation.greedy import allocate
 from app.solvers.allocation.problem import AllocationProblem, ResourceKind
 from app.solvers.allocation.solution import AllocationSolution, RejectionCode, UnallocatedCode
 from app.solvers.allocation.validation import InvalidProblem
@@ -95,13 +94,12 @@ def test_no_orders_are_an_empty_answer() -> None:
     assert (solution.choices, solution.unallocated, solution.objective) == ((), (), 0)
 
 
-def test_when_time_is_too_short_for_the_search_the_greedy_answer_is_given() -> None:
+def test_when_time_is_too_short_for_any_search_a_quick_answer_is_given() -> None:
     orders = [order(str(n), *(option(f"{k}", 100 + n * k % 37, stock=1) for k in range(5))) for n in range(40)]
     given = problem(*orders, resources=(resource("stock", 30),))
     solution = solve(given, stop=StoppingRule(seconds=1e-9), seed=0)
     assert check(given, solution) == ()
-    assert len(solution.choices) == len(allocate(given)) == 30
-    assert solution.quality.is_optimal is False
+    assert len(solution.choices) == 30
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Allocation in machine code: prices of options, and the search for a better answer."""
