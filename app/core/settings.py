@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     access_token_minutes: int = 15
     refresh_token_days: int = 30
     solver_processes: int = 2
+    osrm_url: str | None = None
+    osrm_block: int = 50
+    road_extract: Path | None = None
     database_pool_size: int = 20
 
 

@@ -52,6 +52,7 @@ async def _work(bench: Bench, job: Job, handler: Handler, asked: asyncio.Event) 
         database=bench.database,
         settings=bench.settings,
         ring=bench.ring,
+        travel=bench.travel,
         slots=bench.slots,
         report=report,
         asked=asked,

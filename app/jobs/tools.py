@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.core.database import Database
 from app.core.settings import Settings
+from app.jobs.travel import RoadTravel
 
 
 async def _nobody_hears() -> None:
@@ -16,12 +17,14 @@ async def _nobody_hears() -> None:
 class Bench:
     """What all jobs of a worker process share. `ring` wakes the workers of parts, here and on other machines.
 
-    `slots`: a solve takes one; there are as many as the settings let this machine run side by side.
+    `travel` None: plans use the great circle. `slots`: a solve takes one; there are as many as the settings let this
+    machine run side by side.
     """
 
     database: Database
     settings: Settings
     ring: Callable[[], Awaitable[None]] = _nobody_hears
+    travel: RoadTravel | None = None
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
 

@@ -10,6 +10,7 @@ from app.carriers.gateways import GatewaySettings
 from app.core.blobs import BlobStore
 from app.core.database import Database
 from app.core.settings import Settings
+from app.jobs import travel
 from app.jobs.carriers import CarrierDesk
 from app.jobs.queue import Doorbell, QueueName
 from app.jobs.tools import Bench
@@ -17,6 +18,7 @@ from app.models import Channel
 from app.notifications.channels import ChannelSettings, Sender
 from app.notifications.senders import channels_from
 from app.notifications.twilio_channel import STATUS_PATH
+from app.orchestration.allocations.queries import Memory
 from app.orchestration.messages.wording import Sender as TextSender
 
 
@@ -46,7 +48,18 @@ class Workshop:
             await self.doorbell.ring(QueueName.SOLVER)
 
         slots = asyncio.Semaphore(self.settings.solver_processes)
-        return Bench(database=self.database, settings=self.settings, ring=ring, slots=slots)
+        return Bench(
+            database=self.database,
+            settings=self.settings,
+            ring=ring,
+            travel=travel.from_settings(self.settings),
+            slots=slots,
+        )
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What single orders are decided by."""
+        return Memory()
 
     @cached_property
     def carriers(self) -> CarrierDesk:

@@ -34,8 +34,11 @@ from app.solvers.stopping import StoppingRule
 
 DEFAULT_SECONDS = 10.0
 SHORTEST_SECONDS = 1.0
-# What `seconds` are worth: so many cores search for so long, however many there are to share the work.
+# What `seconds` are worth where there are parts: so many iterations a second on each of so many cores. They are counted
+# and not timed, so that neither the number of workers nor their speed changes the plan; the time is only a safeguard.
 REFERENCE_CORES = 2
+ITERATIONS_A_SECOND = 15_000
+LONGEST_FACTOR = 4.0
 # From the decision to the van's leaving the yard.
 LEAD = timedelta(minutes=5)
 ATTEMPTS = 3
@@ -120,7 +123,7 @@ async def _plan(
     """Plans the nodes, and answers those whose day moved on meanwhile."""
     with outcome.timed("loading"):
         loaded = [each for node in open_nodes if (each := await _load(tools, wanted, node)).drops]
-        problems = [pose(each) for each in loaded]
+        problems = [await _posed(tools, each) for each in loaded]
     if not loaded:
         return []
     await tools.report(0.0, f"Planning {sum(len(each.drops) for each in loaded)} stops at {len(loaded)} nodes.")
@@ -137,6 +140,11 @@ async def _plan(
     return again
 
 
+async def _posed(tools: Tools, loaded: Loaded) -> RoutingProblem:
+    problem = pose(loaded)
+    return problem if tools.travel is None else await tools.travel.applied(problem)
+
+
 async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
     """Lets late orders join the day's published routes; what finds no place is planned as usual."""
     async with tools.database.reading() as session:
@@ -144,7 +152,7 @@ async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
         found = await joining.published(session, node=node, day=wanted.day, now=now, leave_after=now + LEAD)
     if found is None:
         return 0
-    joined = await asyncio.to_thread(joining.places, found)
+    joined = await asyncio.to_thread(joining.places, found, await _posed(tools, found.loaded))
     try:
         return await tools.database.run(
             lambda session: joining.adopt(session, found=found, joined=joined, now=clock.now())
@@ -163,14 +171,16 @@ async def _load(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> Loaded:
 
 
 def _tasks(problems: Sequence[RoutingProblem], *, seconds: float) -> list[RoutingTask]:
-    """Each problem's share of the time, by its stops. A single problem has all cores, and so no more than the time."""
+    """Each problem's share of the search, by its stops. A single problem has all cores for the time that was given."""
+    if len(problems) == 1:
+        return [RoutingTask(problem=problems[0], stop=StoppingRule(seconds=max(SHORTEST_SECONDS, seconds)))]
     stops = sum(len(problem.visits) for problem in problems)
-    cores = 1 if len(problems) == 1 else REFERENCE_CORES
-    shares = (max(SHORTEST_SECONDS, seconds * cores * len(problem.visits) / stops) for problem in problems)
-    return [
-        RoutingTask(problem=problem, stop=StoppingRule(seconds=share))
-        for problem, share in zip(problems, shares, strict=True)
-    ]
+    tasks = []
+    for problem in problems:
+        share = max(SHORTEST_SECONDS, seconds * REFERENCE_CORES * len(problem.visits) / stops)
+        stop = StoppingRule(iterations=round(share * ITERATIONS_A_SECOND), seconds=share * LONGEST_FACTOR)
+        tasks.append(RoutingTask(problem=problem, stop=stop))
+    return tasks
 
 
 async def _adopt(job: Job, tools: Tools, wanted: Wanted, loaded: Loaded, answer: Answer) -> list[Plan]:

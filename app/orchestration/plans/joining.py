@@ -37,7 +37,7 @@ from app.orchestration.events.log import Subject
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans import operations, queries
 from app.orchestration.plans.drafting import leg_metres, stop_row
-from app.orchestration.plans.problem import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Van, pose
+from app.orchestration.plans.problem import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.writing import insert_all, one_of, update_all
@@ -159,9 +159,11 @@ def _van(
     )
 
 
-def places(found: Published) -> Joined:
-    """The cheapest places for the late drops, the most urgent first. Pure; takes some milliseconds a drop."""
-    problem = pose(found.loaded)
+def places(found: Published, problem: RoutingProblem) -> Joined:
+    """The cheapest places for the late drops, the most urgent first. Pure; takes some milliseconds a drop.
+
+    `problem` is that of `found.loaded`.
+    """
     terms = Terms(problem)
     late = {str(drop.order.id): drop for drop in found.late}
     orders: dict[str, list[Visit]] = {}
