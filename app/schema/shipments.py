@@ -17,6 +17,7 @@ from app.models import (
     ShipmentState,
     Stop,
 )
+from app.orchestration.bookings import queries as bookings
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.etas.policies import CONFIDENCE
 from app.orchestration.nodes import queries as nodes
@@ -26,6 +27,7 @@ from app.orchestration.shipments.milestones import Milestone
 from app.orchestration.shipments.policies import lateness_risk
 from app.orchestration.stops import queries as stops
 from app.schema.addresses import AddressType
+from app.schema.bookings import BookingType
 from app.schema.carriers import CarrierType
 from app.schema.context import Info
 from app.schema.errors import UserErrorType
@@ -174,6 +176,12 @@ class ShipmentType(Node):
         """Who carries it."""
         row = await info.context.load(carriers.by_ids, self.row.carrier_id)
         return None if row is None else CarrierType.of(row)
+
+    @strawberry.field
+    async def booking(self, info: Info) -> BookingType | None:
+        """How its carrier's own system has it; null where the carrier has no gateway, and for customers and drivers."""
+        row = await info.context.load(bookings.newest_of_shipments, self.row.id)
+        return None if row is None else BookingType.of(row)
 
     @strawberry.field
     async def node(self, info: Info) -> FulfilmentNodeType | None:

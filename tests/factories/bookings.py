@@ -83,7 +83,6 @@ async def a_shipment(
     async with database.transaction() as session:
         order = an_order(reference)
         order.state = OrderState.ALLOCATED
-        order.tracking_token_hash = f"hash of {reference}"
         session.add(order)
         await session.flush()
         line = OrderLine(order_id=order.id, sku="APPLE", quantity=3, weight_kg=1.5, volume_l=2.0)
