@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.solvers.routing import checker
 from app.solvers.routing.diagnosis import explain_all
 from app.solvers.routing.insertion import Plan
+from app.solvers.routing.placing import place_left
 from app.solvers.routing.pricing import balance_cost, unserved_cost
 from app.solvers.routing.rules import Item
 from app.solvers.routing.schedule import Terms
@@ -16,11 +17,15 @@ class InfeasiblePlan(Exception):
 
 
 def answer(terms: Terms, orders: Mapping[str, Sequence[Item]], quality: Quality) -> RoutingSolution:
-    """The solution of these orders; whoever is on none is unserved. InfeasiblePlan: they cannot be driven."""
+    """The solution of these orders, with whoever still fits placed; the others are unserved, and told why.
+
+    InfeasiblePlan: they cannot be driven.
+    """
     try:
         plan = Plan(terms, orders)
     except ValueError as refused:
         raise InfeasiblePlan(str(refused)) from refused
+    place_left(plan)
     problem = terms.problem
     routes = tuple(plan.routes.values())
     left = [visit for visit in problem.visits if visit.id not in plan.vehicle_of]

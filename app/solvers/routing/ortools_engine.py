@@ -11,8 +11,6 @@ from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.routing import grouping, searching
 from app.solvers.routing.answering import InfeasiblePlan, answer
 from app.solvers.routing.driving import Refusal
-from app.solvers.routing.insertion import Plan
-from app.solvers.routing.placing import place_left
 from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
 from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.schedule import Terms, plan
@@ -39,13 +37,8 @@ def solve(
     found = searching.search(grouping.split(problem, matrix_of(problem)), problem, stop=stop, on_progress=on_progress)
     orders: Orders = {name: terms.order(ids) for name, ids in found.orders.items()}
     keep_drivable(terms, orders)
-    on_progress(Progress(fraction=0.92, message="placing what is left"))
-    planned = Plan(terms, orders)
-    place_left(planned)
-    left = len(problem.visits) - len(planned.vehicle_of)
-    on_progress(Progress(fraction=0.95, message=f"explaining {left} unserved stops"))
-    quality = Quality(solver="ortools", seconds=found.seconds, iterations=found.iterations)
-    return answer(terms, planned.orders, quality)
+    on_progress(Progress(fraction=0.92, message="placing what is left, explaining what cannot be"))
+    return answer(terms, orders, Quality(solver="ortools", seconds=found.seconds, iterations=found.iterations))
 
 
 def keep_drivable(terms: Terms, orders: Orders) -> None:

@@ -12,6 +12,8 @@ from app.solvers.routing.screening import Screen
 
 # Per visit: so many legs are timed at most, and so many of them that hold are enough.
 MOST_LEGS, ENOUGH_PLACES = 24, 6
+# Past this many of the most urgent, a plan that is so full is left as it is.
+MOST_PLACED = 1_000
 
 
 def place_left(planned: Plan) -> None:
@@ -22,7 +24,7 @@ def place_left(planned: Plan) -> None:
         return
     screen = Screen(planned)
     served_groups = {visit.group for visit in terms.problem.visits if visit.id in planned.vehicle_of}
-    for visit in sorted(left, key=lambda visit: -visit.unserved_penalty):
+    for visit in sorted(left, key=lambda visit: -visit.unserved_penalty)[:MOST_PLACED]:
         first, mate = planned.unit(visit)
         if first is not visit or (visit.group is not None and visit.group in served_groups):
             continue
