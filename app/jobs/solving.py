@@ -15,8 +15,8 @@ from app.solvers.routing.solution import RoutingSolution
 from app.solvers.stopping import StoppingRule
 
 SEED = 1
-# Starting the child, reading the problem and explaining the answer come on top of the search.
-START_SECONDS, SHARE_ON_TOP = 60.0, 2.0
+# Starting the child, on a new machine compiling the kernel, and explaining the answer come on top of the search.
+START_SECONDS, SHARE_ON_TOP = 240.0, 3.0
 # An allocation this close to the best possible is good enough.
 ALLOCATION_GAP = 0.001
 TELL_EVERY_SECONDS = 1.0

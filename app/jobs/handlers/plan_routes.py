@@ -18,7 +18,7 @@ from app.core import clock
 from app.core.database import Session
 from app.core.errors import Conflict, NotFound, Refusal
 from app.core.ids import to_global
-from app.jobs import side_by_side
+from app.jobs import shares, side_by_side
 from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job, Plan, PlanState
@@ -127,13 +127,23 @@ async def _plan(
     if not loaded:
         return []
     await tools.report(0.0, f"Planning {sum(len(each.drops) for each in loaded)} stops at {len(loaded)} nodes.")
+    parts = [shares.split_up(problem) for problem in problems]
+    owners = [number for number, group in enumerate(parts) for _ in group]
+    found: list[dict[int, RoutingSolution]] = [{} for _ in problems]
+    tasks = _tasks([part for group in parts for part in group], seconds=wanted.seconds)
     again = []
-    async for index, solution in side_by_side.solve(job, tools, _tasks(problems, seconds=wanted.seconds)):
-        node = loaded[index].node
-        answer = Answer(solution=solution, problem=problems[index])
+    async for index, solution in side_by_side.solve(job, tools, tasks):
+        number = owners[index]
+        found[number][index] = solution
+        if len(found[number]) < len(parts[number]):
+            continue
+        node = loaded[number].node
+        answer = Answer(
+            solution=shares.joined([part for _, part in sorted(found[number].items())]), problem=problems[number]
+        )
         try:
             with outcome.timed("checking and saving"):
-                outcome.plans += await _adopt(job, tools, wanted, loaded[index], answer)
+                outcome.plans += await _adopt(job, tools, wanted, loaded[number], answer)
         except Conflict as refusal:
             outcome.moved_on[node.reference] = refusal.message
             again.append(node)
