@@ -17,6 +17,7 @@ from app.core.blobs import BlobStore
 from app.core.database import Database, Session
 from app.core.settings import Settings, settings
 from app.jobs.queue import Doorbell, QueueName
+from app.orchestration.allocations.queries import Memory
 from app.orchestration.feedback import operations as feedback
 from app.orchestration.policies import operations as policies
 from app.resolvers.live import LiveEvents
@@ -65,8 +66,10 @@ def create_application(current: Settings) -> Starlette:
     database = Database(current.database_url, pool_size=current.database_pool_size)
     wakes, live, blobs = Wakes(Doorbell(current.redis_url)), LiveEvents(database), BlobStore.from_settings(current)
 
+    memory = Memory()
+
     def new_context() -> Context:
-        return Context(database=database, settings=current, blobs=blobs, wake=wakes, live=live)
+        return Context(database=database, settings=current, blobs=blobs, wake=wakes, live=live, memory=memory)
 
     async def database_answers() -> None:
         async with database.reading() as session:

@@ -39,12 +39,17 @@ from app.orchestration.accounts import operations as accounts
 from app.orchestration.accounts import queries as account_queries
 from app.orchestration.bookings import gateways as gateway_rows
 from app.orchestration.bookings import operations as bookings
+from app.orchestration.carriers import documents as services
 from app.orchestration.jobs import operations as jobs
+from app.orchestration.network import documents as networks
+from app.orchestration.network import operations as network_rows
+from app.orchestration.network import queries as network_queries
 from app.orchestration.plans import comparing
 from app.orchestration.policies import files as policy_files
 from app.orchestration.policies import operations as policies
 from app.orchestration.policies.files import PolicyFile
 from app.orchestration.policies.queries import STANDARD
+from app.orchestration.reports import counterfactual
 from app.orchestration.trials import queries as trials
 from app.orchestration.trials.history import Span
 from app.orchestration.trials.telling import lines as told
@@ -64,6 +69,10 @@ gateway_commands = typer.Typer(name="gateway", help="How carriers are spoken to.
 application.add_typer(gateway_commands)
 plans = typer.Typer(help="Look at plans, compare them, and end a search early.", no_args_is_help=True)
 application.add_typer(plans, name="plan")
+network = typer.Typer(help="Services, zones, rate cards, contracts and calendars as one document.")
+application.add_typer(network, name="network")
+reports = typer.Typer(help="What the tables say of days that are over.")
+application.add_typer(reports, name="report")
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -372,6 +381,52 @@ def _key(kind: str, value: str) -> uuid.UUID:
         return from_global(kind, value)
     except Refusal as refusal:
         sys.exit(refusal.message)
+
+
+@network.command("import")
+def import_network(file: Annotated[Path, typer.Argument(help="The document, as JSON.", exists=True)]) -> None:
+    """Take a network document over: all of it or nothing. What it leaves out stays as it is."""
+    document = networks.parse(_json(file))
+    changed = _on_database(
+        lambda session, secret: network_rows.take_over(session, document=document, actor=SYSTEM, now=clock.now())
+    )
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(changed.items()) if count)
+    console.print(f"Changed: {counts or 'nothing'}.")
+
+
+@network.command("export")
+def export_network() -> None:
+    """Print the network document as it is now."""
+    found = _on_database(lambda session, secret: network_queries.exported(session))
+    print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())  # noqa: T201  # plain, to be read by a script
+
+
+@reports.command("counterfactual")
+def report_counterfactual(
+    days: Annotated[int, typer.Option(help="How many days back.", min=1)] = 7,
+    rates: Annotated[
+        Path | None, typer.Option(help="A service as JSON, of a carrier that is not there: what would it have cost?")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Tell what other carriers would have cost, from the log of decisions."""
+    service = None if rates is None else services.parse(_json(rates), field=rates.name)
+    since = clock.now() - timedelta(days=days)
+    found = _on_database(lambda session, secret: counterfactual.report(session, since=since, service=service))
+    if json:
+        print(orjson.dumps([row.to_json() for row in found]).decode())  # noqa: T201  # plain, to be read by a script
+        return
+    table = Table("carrier", "chosen", "could instead", "cost then", "would have", "difference", "in time", "then")
+    for row in found:
+        table.add_row(*row.cells())
+    console.print(table)
+
+
+def _json(file: Path) -> Any:
+    try:
+        return orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        sys.exit(f"{file} is no JSON: {error}.")
 
 
 def _on_database(work: Callable[[Session, str], Awaitable[Found]]) -> Found:

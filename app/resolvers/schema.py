@@ -18,6 +18,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from app.resolvers.accounts import AccountMutations
+from app.resolvers.allocations import AllocationMutations
 from app.resolvers.carriers import CarrierMutations
 from app.resolvers.descriptions import describe
 from app.resolvers.driver_events import DriverEventMutations
@@ -26,6 +27,7 @@ from app.resolvers.events import EventQueries
 from app.resolvers.inventory import InventoryMutations, InventoryQueries
 from app.resolvers.jobs import JobMutations, JobQueries, JobSubscriptions
 from app.resolvers.masterdata import MasterDataMutations, MasterDataQueries
+from app.resolvers.network import NetworkMutations
 from app.resolvers.orders import OrderMutations, OrderQueries
 from app.resolvers.plans import PlanMutations, PlanQueries, PlanSubscriptions
 from app.resolvers.policies import PolicyMutations, PolicyQueries
@@ -69,6 +71,8 @@ class Query(
 @strawberry.type
 class Mutation(
     OrderMutations,
+    AllocationMutations,
+    NetworkMutations,
     InventoryMutations,
     MasterDataMutations,
     CarrierMutations,

@@ -15,6 +15,7 @@ from app.core.blobs import BlobStore
 from app.core.database import Database, Session
 from app.core.settings import Settings
 from app.models import Event
+from app.orchestration.allocations.queries import Memory
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -45,6 +46,7 @@ class Context:
     blobs: BlobStore | None = None
     wake: Callable[[str], Awaitable[None]] = no_wake
     live: LiveEvents | None = None
+    memory: Memory = field(default_factory=Memory)
     connection_params: dict[str, Any] | None = None
     _loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import strawberry
 
@@ -11,6 +12,7 @@ from app.core.money import Money
 from app.models import Decision, DecisionKind
 from app.models.base import Json
 from app.orchestration.carriers import queries as carriers
+from app.orchestration.decisions import queries as decisions
 from app.orchestration.nodes import queries as nodes
 from app.schema.carriers import CarrierType
 from app.schema.context import Info
@@ -81,13 +83,27 @@ class AlternativeType:
     @strawberry.field
     def breakdown(self) -> list[CostComponentType]:
         """The parts of the cost."""
-        currency = self.given.get("currency") or ""
-        return [
-            CostComponentType(
-                component=part["component"], amount=Money(minor=part["amountMinor"], currency=currency).to_decimal()
-            )
-            for part in self.given.get("breakdown", [])
-        ]
+        return _components(self.given, "breakdown")
+
+    @strawberry.field
+    def service(self) -> str | None:
+        """By which of the carrier's services."""
+        return self.given.get("service")
+
+    @strawberry.field
+    def price(self) -> MoneyType | None:
+        """What the carrier charges."""
+        return money(self.given.get("priceMinor"), self.given.get("currency"))
+
+    @strawberry.field
+    def carriage(self) -> list[CostComponentType]:
+        """The carrier's price, item by item."""
+        return _components(self.given, "carriage")
+
+    @strawberry.field
+    def scarcity(self) -> MoneyType | None:
+        """What it would have used up of scarce stock and capacity, at their prices; null where nothing is scarce."""
+        return money(self.given.get("scarcityMinor"), self.given.get("currency"))
 
     @strawberry.field
     def probability_on_time(self) -> float | None:
@@ -99,6 +115,16 @@ class AlternativeType:
         """Why it lost; null for what was chosen."""
         found = self.given.get("rejectedBecause")
         return None if not found else ReasonType(code=found["code"], detail=found["detail"])
+
+
+def _components(given: Json, key: str) -> list[CostComponentType]:
+    currency = given.get("currency") or ""
+    return [
+        CostComponentType(
+            component=part["component"], amount=Money(minor=part["amountMinor"], currency=currency).to_decimal()
+        )
+        for part in given.get(key, [])
+    ]
 
 
 @strawberry.type(name="Decision")
@@ -124,6 +150,24 @@ class DecisionType(Node):
         if self.row.model_name is None:
             return None
         return VersionedNameType(name=self.row.model_name, version=self.row.model_version or "1")
+
+    @strawberry.field
+    def gap(self) -> float | None:
+        """How far the batch's answer may be from the best one, as a share: proved; null where nothing is."""
+        return self.row.gap
+
+    @strawberry.field
+    def reason(self) -> str | None:
+        """Why a person chose so; null for what the platform decided."""
+        return self.row.detail.get("reason")
+
+    @strawberry.field
+    async def overrides(self, info: Info) -> Annotated["DecisionType", strawberry.lazy("app.schema.decisions")] | None:
+        """The decision that this one replaced; null where it replaced none."""
+        if self.row.overrides_id is None:
+            return None
+        row = await info.context.load(decisions.by_ids, self.row.overrides_id)
+        return None if row is None else DecisionType.of(row)
 
     @strawberry.field
     def chosen(self) -> AlternativeType | None:

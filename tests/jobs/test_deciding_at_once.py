@@ -67,7 +67,10 @@ async def count(database: Database, state: OrderState) -> int:
 async def test_two_hundred_at_once_for_the_last_fifty_pieces_end_with_fifty(database: Database) -> None:
     await a_network(database, carriers=[own_fleet()], on_hand=50)
     outcomes = await all_at_once(database, await orders(database, 200))
-    assert outcomes == {Outcome.ALLOCATED: 50, Outcome.UNALLOCATED: 150, Outcome.MOVED_ON: 0}
+    assert {outcome: count for outcome, count in outcomes.items() if count} == {
+        Outcome.ALLOCATED: 50,
+        Outcome.UNALLOCATED: 150,
+    }
     async with database.reading() as session:
         reserved = await session.scalar(select(col(InventoryLevel.reserved)).where(col(InventoryLevel.sku) == "APPLE"))
         ledger = await session.scalar(

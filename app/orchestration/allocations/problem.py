@@ -30,6 +30,7 @@ class Loaded:
     """What one run works on. `room`: (carrier, day, service) -> shipments still to book, where a day has its own row.
 
     The service is "" for all of the carrier's together. `node_room`: (node, day) -> shipments still to book.
+    `contracts`: what each contract with a maximum still takes.
     `waiting`: (node, day) -> shipments that the node has to hand out on the day still.
     """
 
@@ -37,6 +38,7 @@ class Loaded:
     network: Network
     room: Mapping[tuple[uuid.UUID, date, str], int]
     node_room: Mapping[tuple[uuid.UUID, date], int]
+    contracts: Mapping[uuid.UUID, int]
     waiting: Mapping[tuple[uuid.UUID, date], int]
     policy_name: str
     policy_version: int
@@ -165,7 +167,7 @@ def _of_carrier(id: str, part: Part, loaded: Loaded) -> Resource:
     kind = ResourceKind.CARRIER_CAPACITY
     if id.startswith("contract|"):
         contract = next(each for each in terms.contracts if id == f"contract|{each.id}")
-        left = (contract.maximum_shipments or 0) - contract.booked
+        left = loaded.contracts.get(contract.id, 0)
         return Resource(id=id, kind=kind, capacity=max(0, left), name=f"contract {contract.reference}")
     if id.endswith(f"|{day}"):
         left = loaded.room.get((carrier.id, day, ""), carrier.daily_limit)

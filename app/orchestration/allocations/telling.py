@@ -62,7 +62,7 @@ def decision(verdict: Verdict, part: Part | None, source: Source, *, now: dateti
         "gap": source.gap,
         "objective_minor": source.objective_minor,
         "bound_minor": source.bound_minor,
-        "detail": {**source.detail, "goods": goods(verdict)},
+        "detail": {**source.detail, "goods": goods(verdict, part)},
         "overrides_id": source.overrides_id,
     }
 
@@ -80,13 +80,15 @@ def alternatives(verdict: Verdict, *, most: int = MOST_ALTERNATIVES) -> list[Jso
     return [*losers, *(_ruled_out(way, currency=currency) for way in verdict.ruled_out)][:most]
 
 
-def goods(verdict: Verdict) -> Json:
+def goods(verdict: Verdict, part: Part | None) -> Json:
     """What was to be carried, so that another carrier can be asked later what it would have cost."""
-    order = verdict.demand.order
+    order, lines = verdict.demand.order, verdict.demand.lines
+    quantities = verdict.demand.quantities if part is None else part.quantities
     return {
-        "lines": verdict.demand.quantities,
-        "weightKg": round(sum(line.weight_kg * line.quantity for line in verdict.demand.lines), 3),
-        "volumeL": round(sum(line.volume_l * line.quantity for line in verdict.demand.lines), 3),
+        "lines": dict(quantities),
+        "weightKg": round(sum(line.weight_kg * quantities.get(line.sku, 0) for line in lines), 3),
+        "volumeL": round(sum(line.volume_l * quantities.get(line.sku, 0) for line in lines), 3),
+        "skills": sorted(order.required_skills),
         "latitude": order.latitude,
         "longitude": order.longitude,
         "country": order.country,

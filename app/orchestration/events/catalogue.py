@@ -15,7 +15,7 @@ EVENT_TYPES = frozenset(
         "route": "published accepted started projected completed changed cancelled",
         "stop": "arrived departed failed skipped noted",
         "inventory": "counted moved",
-        "carrier": "capacity_set gateway_set",
+        "carrier": "capacity_set terms_set gateway_set",
         "booking": "booked declined failed cancelled retried",
         "proof": "captured",
         "message": "sent delivered read failed",

@@ -1,0 +1,1 @@
+"""The network as one document: what nodes, goods and carriers can do beyond their rows."""
