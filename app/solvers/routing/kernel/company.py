@@ -24,3 +24,15 @@ def admits(m: Any, c: int, r: int) -> bool:
         if other >= 0 and other != r:
             return False
     return True
+
+
+@compiled
+def admits_both(m: Any, c: int, e: int, r: int) -> bool:
+    """Whether the route admits both of a pair."""
+    for j in range(whole(m.apart_ends)[c], whole(m.apart_ends)[c + 1]):
+        if whole(m.apart)[j] == e:
+            return False
+    for j in range(whole(m.rival_ends)[c], whole(m.rival_ends)[c + 1]):
+        if whole(m.rival)[j] == e:
+            return False
+    return admits(m, c, r) and admits(m, e, r)

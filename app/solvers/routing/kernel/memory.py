@@ -8,6 +8,8 @@ Whoever fills a `Memory` must keep its arrays alive: `Memory.arrays` does.
 # mypy: disable-error-code="no-any-return"
 # Compiled code: numba infers the types, records have none for mypy.
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,7 @@ long: Any = np.int64
 NOBODY: Any = np.int64(-1)
 BACK: Any = np.int64(0)
 AHEAD: Any = np.int64(1)
-AMOUNTS = ("cost", "best_cost", "lateness", "drive_cost", "balance_price", "balance")
+AMOUNTS = ("cost", "best_cost", "lateness", "drive_cost", "balance_price", "balance", "forgiven")
 ARRAYS: dict[str, Any] = {
     "distance": np.int32,  # [profile, from, to], and [profile, to, from]
     "distance_back": np.int32,
@@ -80,6 +82,7 @@ ARRAYS: dict[str, Any] = {
     "release": np.int32,
     "max_ride": np.int32,
     "lifo": np.int32,
+    "max_reloads": np.int32,
     "kind_breaks": np.int32,  # [kind + 1]: where each kind's breaks begin, by closing time
     "break_windows": np.int32,
     "break_seconds": np.int32,
@@ -111,8 +114,23 @@ ARRAYS: dict[str, Any] = {
     "kinks": np.int64,
     "kinks_kept": np.int64,
 }
+
+
+def _sources() -> str:
+    """A name that changes with any source of the kernel.
+
+    Numba keeps what it compiled until that function's own file changes, whatever became of the functions inlined in it.
+    As a field of the record that every function takes, this makes all of them new types, and so compiled again.
+    """
+    digest = sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return f"sources_{digest.hexdigest()[:12]}"
+
+
 MEMORY = np.dtype(
     [
+        (_sources(), np.int64),
         *((name, np.int64) for name in NUMBERS),
         *((name, np.float64) for name in AMOUNTS),
         *((name, np.int64) for name in ARRAYS),

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from app.solvers.routing.kernel.chain import put_in
-from app.solvers.routing.kernel.company import admits
+from app.solvers.routing.kernel.company import admits_both
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.memory import (
     amounts,
@@ -120,7 +120,7 @@ def along(m: Any, c: int, e: int, r: int, p: int, best: float) -> tuple[float, i
     b = row(m, x)
     gap = node[p].gap if route.size > 0 else 0
     upto = to_c[row(m, p)]
-    if not boards(m, c, p) or (m.tied and not (admits(m, c, r) and admits(m, e, r))):
+    if not boards(m, c, p) or (m.tied and not admits_both(m, c, e, r)):
         return found, behind
     service = work(m, r)
     clock = 0

@@ -61,7 +61,7 @@ def empty_plan(memory: Memory) -> None:
     memory.hold("spare", memory.arrays["kind"]["first"])
     memory.arrays["node"]["route"] = -1
     memory.record["absent_size"] = n
-    memory.record["cost"] = float(memory.arrays["penalty"].sum())
+    memory.record["cost"] = float(memory.arrays["penalty"].sum() - memory.record["forgiven"][0])
     _furnish(memory)
 
 

@@ -8,13 +8,24 @@ from typing import Any
 
 from app.solvers.routing.kernel.chain import link, touch, touch_route
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import NOBODY, amounts, kinds, long, nodes, routes, row, visits, whole
+from app.solvers.routing.kernel.memory import NOBODY, SECOND, amounts, kinds, long, nodes, routes, row, visits, whole
 from app.solvers.routing.kernel.routewise import is_carried, route_cost, write_items
+
+
+@compiled
+def may_reload(m: Any, r: int) -> bool:
+    """Whether the vehicle may make one more trip."""
+    left = whole(m.max_reloads)[routes(m)[r].kind]
+    for v in range(whole(m.reload_first)[r], whole(m.reload_first)[r + 1]):
+        left -= nodes(m)[v].route >= 0
+    return left > 0
 
 
 @compiled
 def spare_reload(m: Any, r: int, place: int) -> int:
     """An unused reload of the vehicle at this matrix row, -1 where none is left."""
+    if not may_reload(m, r):
+        return -1
     for v in range(whole(m.reload_first)[r], whole(m.reload_first)[r + 1]):
         if nodes(m)[v].route < 0 and visits(m)[v].row == place:
             return v
@@ -68,7 +79,7 @@ def new_trip(m: Any, c: int, best: float) -> tuple[float, int, int, int, int]:
     node, n = nodes(m), m.visits
     found, place, chosen, reload, first = best, -1, -1, -1, 0
     for r in range(m.slots):
-        if routes(m)[r].size == 0 or routes(m)[r].spots <= 0:
+        if routes(m)[r].size == 0 or routes(m)[r].spots <= 0 or not may_reload(m, r):
             continue
         last_row = -1
         for v in range(whole(m.reload_first)[r], whole(m.reload_first)[r + 1]):
@@ -102,7 +113,26 @@ def trip_cost(m: Any, c: int, r: int, p: int, a: int, b: int, best: float) -> fl
     size = write_items(m, r, p, a, b, NOBODY, NOBODY)
     if not is_carried(m, long(route.kind), size) or (kinds(m)[route.kind].pickups_last and not is_ordered(m, size)):
         return math.inf
+    if m.paired and splits_pair(m, size):
+        return math.inf
     return route_cost(m, r, size) + route.price + price - route.cost
+
+
+@compiled
+def splits_pair(m: Any, size: int) -> bool:
+    """Whether a delivery is on another trip than its pickup."""
+    items, begin = whole(m.items), 0
+    for j in range(size):
+        c = long(items[j])
+        if c >= m.visits:
+            begin = j + 1
+        elif whole(m.role)[c] == SECOND:
+            i = begin
+            while items[i] != whole(m.mate)[c] and i < j:
+                i += 1
+            if i == j:
+                return True
+    return False
 
 
 @compiled

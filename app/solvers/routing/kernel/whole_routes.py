@@ -89,6 +89,8 @@ def hold_rules(memory: Memory, data: KernelData, reloads: ReloadNodes) -> None:
     memory.record["riding"] = any(ride < FAR for ride in rules.max_rides)
     memory.record["reloading"] = len(reloads.rows) > 0
     memory.record["balanced"] = rules.balance_cost_per_second > 0
+    # Of rivals all but one are never served, and that costs nothing.
+    memory.record["forgiven"] = sum(memory.arrays["penalty"][list(rivals[1:])].sum() for rivals in rules.rivals)
     memory.record["balance_price"] = rules.balance_cost_per_second
 
 
@@ -105,6 +107,7 @@ def _hold_visits(memory: Memory, rules: RouteRules, reloads: ReloadNodes) -> Non
         ("max_ride", rules.max_rides),
         ("start_place", rules.start_places),
         ("lifo", rules.lifo),
+        ("max_reloads", [trips - 1 for trips in rules.max_trips]),
     ):
         memory.hold(name, np.array(values, np.int32))
 
