@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isclose
 
-from app.solvers.routing.leniency import timed_anyhow
+from app.solvers.routing.leniency import Leniency
 from app.solvers.routing.problem import Reload, RoutingProblem, Visit
 from app.solvers.routing.route_checks import COST_TOLERANCE, RouteChecker, Violation, violation
 from app.solvers.routing.solution import Route, RoutingSolution
@@ -49,7 +49,8 @@ def check_orders(
         for id, order in orders.items()
         if id in vehicles
     }
-    routes = [timed_anyhow(problem, id, order) for id, order in drivable.items() if _has_visits(order)]
+    leniency = Leniency(problem)
+    routes = [leniency.timed(id, order) for id, order in drivable.items() if _has_visits(order)]
     found += [*_routes(problem, routes), *_between_routes(problem, routes), *_frozen_unused(problem, routes)]
     return found
 
