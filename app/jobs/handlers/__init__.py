@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from app.jobs.handlers.allocate_orders import handle as allocate_orders
 from app.jobs.handlers.plan_routes import handle as plan_routes
-from app.jobs.handlers.solve_part import handle as solve_part
 from app.jobs.holding import Handler
+from app.jobs.solve_part import handle as solve_part
 from app.models import JobKind
 
 HANDLERS: Mapping[JobKind, Handler] = {
