@@ -18,7 +18,8 @@ from app.core import clock
 from app.core.database import Session
 from app.core.errors import Conflict, NotFound, Refusal
 from app.core.ids import to_global
-from app.jobs import shares, side_by_side
+from app.jobs import shares
+from app.jobs.handlers import side_by_side
 from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job, Plan, PlanState
