@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.solvers.allocation.problem import AllocationProblem, Option
 from app.solvers.allocation.solution import AllocationSolution
+from app.solvers.allocation.table import AllocationTable
 
 
 class ViolationKind(StrEnum):
@@ -39,6 +43,23 @@ def check(problem: AllocationProblem, solution: AllocationSolution) -> tuple[Vio
         *_resources(problem, solution, options),
         *_totals(problem, solution),
     )
+
+
+def overdrawn(table: AllocationTable, chosen: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """The same for answers by number: (resource, units too many), and (-1, order) for an option of another order.
+
+    `chosen` [orders]: a row of the table's options, or -1.
+    """
+    served = np.flatnonzero(chosen != -1)
+    options = chosen[served]
+    foreign = (options < table.starts[served]) | (options >= table.starts[served + 1])
+    if foreign.any():
+        return tuple((-1, int(order)) for order in served[foreign])
+    is_used = np.zeros(table.options, dtype=np.bool_)
+    is_used[options] = True
+    rows = np.repeat(is_used, np.diff(table.use_starts))
+    used = np.bincount(table.use_resources[rows], weights=table.use_amounts[rows], minlength=table.resources)
+    return tuple((int(at), int(used[at] - table.capacities[at])) for at in np.flatnonzero(used > table.capacities))
 
 
 def _violation(kind: ViolationKind, subject: str, detail: str) -> Violation:

@@ -22,6 +22,8 @@ from app.solvers.allocation.table import AllocationTable, Floats
 ROUNDS, STEPS_A_ROUND = 6, 40
 # The first and the last step, as shares of an average order's cheapest option; the first at least so much of a penalty.
 FIRST_STEP, LAST_STEP, FIRST_OF_PENALTY = 2.0, 0.004, 0.2
+# From prices of much the same problem.
+ROUNDS_AGAIN, FIRST_STEP_AGAIN = 2, 0.3
 # So much of the direction is kept from step to step.
 MOMENTUM = 0.9
 # Added to each capacity when it is compared with what is overdrawn, so that the price of a single unit does not jump.
@@ -41,17 +43,24 @@ class Prices:
 
 
 def find_prices(
-    table: AllocationTable, *, threads: int = 1, on_share: Callable[[float], None] = lambda _: None
+    table: AllocationTable,
+    *,
+    start: Floats | None = None,
+    threads: int = 1,
+    on_share: Callable[[float], None] = lambda _: None,
 ) -> Prices:
-    """The best prices found in a fixed number of steps; `on_share` hears how much is done, 0 to 1."""
+    """The best prices found in a fixed number of steps; `on_share` hears how much is done, 0 to 1.
+
+    `start` [resources]: prices of much the same problem, from which fewer and smaller steps do.
+    """
     if not table.options or not table.resources:
         return _proved(table, np.zeros(table.resources), threads)
-    descent = _Descent(table, threads)
+    descent = _Descent(table, threads, start)
     narrow = table
-    for number in range(ROUNDS):
+    for number in range(descent.rounds):
         descent.run(narrow, number)
-        on_share((number + 1) / (ROUNDS + 1))
-        if number < ROUNDS - 1 and table.options > MOST_OPTIONS * table.orders:
+        on_share((number + 1) / (descent.rounds + 1))
+        if number < descent.rounds - 1 and table.options > MOST_OPTIONS * table.orders:
             narrow = promising(table, descent.prices, most=MOST_OPTIONS).table
     return _proved(table, descent.prices, threads)
 
@@ -93,20 +102,22 @@ def relaxation(table: AllocationTable, threads: int) -> Iterator[Relaxed]:
 class _Descent:
     """The prices on their way, and the direction that they keep in part."""
 
-    def __init__(self, table: AllocationTable, threads: int) -> None:
-        self.threads = threads
-        self.prices = np.zeros(table.resources)
+    def __init__(self, table: AllocationTable, threads: int, start: Floats | None) -> None:
+        self.threads, self.rounds = threads, ROUNDS if start is None else ROUNDS_AGAIN
+        self.prices = np.zeros(table.resources) if start is None else start
         self.momentum = np.zeros(table.resources)
         self.scale = table.capacities + ADDED_CAPACITY
         self.unit = max(1.0, float(np.mean(np.minimum(table.penalties, _cheapest(table)))))
         self.first = max(FIRST_STEP * self.unit, FIRST_OF_PENALTY * float(np.mean(table.penalties)))
         self.last = LAST_STEP * self.unit
+        if start is not None:
+            self.first = FIRST_STEP_AGAIN * self.unit
 
     def run(self, table: AllocationTable, number: int) -> None:
         """One round of steps over these options."""
         with relaxation(table, self.threads) as relaxed:
             for at in range(STEPS_A_ROUND):
-                done = (number * STEPS_A_ROUND + at) / (ROUNDS * STEPS_A_ROUND)
+                done = (number * STEPS_A_ROUND + at) / (self.rounds * STEPS_A_ROUND)
                 share = np.clip(relaxed(self.prices)[1] / self.scale, -1.0, 1.0)
                 self.momentum = MOMENTUM * self.momentum + (1 - MOMENTUM) * share
                 step = self.first * (self.last / self.first) ** done
