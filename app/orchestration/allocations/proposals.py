@@ -95,7 +95,7 @@ def _rows(winner: Winner, *, now: datetime) -> Iterator[Row]:
         yield {**allocation, "state": AllocationState.PROPOSED}
 
 
-async def commit(session: AsyncSession, *, order_id: uuid.UUID, version: int, actor: Principal, now: datetime) -> None:
+async def agree(session: AsyncSession, *, order_id: uuid.UUID, version: int, actor: Principal, now: datetime) -> None:
     """A person agrees: stock and capacity are taken, and the shipments made. Refuses what has moved on meanwhile."""
     order = await _locked(session, order_id)
     proposed = await _proposed(session, order)

@@ -1,0 +1,70 @@
+"""Looking at plans and ending searches: `doorstep plan`."""
+
+import sys
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app.auth.principals import SYSTEM
+from app.cli.deployment import console, on_database
+from app.core import clock
+from app.core.errors import Refusal
+from app.core.ids import from_global
+from app.orchestration.jobs import operations as jobs
+from app.orchestration.plans import comparing
+
+commands = typer.Typer(name="plan", help="Look at plans, compare them, and end a search early.", no_args_is_help=True)
+
+
+@commands.command()
+def show(
+    plan: Annotated[str, typer.Argument(help="A plan's id, as the API and a job's result give it.")],
+    png: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("plan.png"),
+    roads: Annotated[
+        Path | None, typer.Option(help="An OpenStreetMap extract (.osm.pbf) to draw streets from.")
+    ] = None,
+) -> None:
+    """Draw a plan's routes on a map, and its day as a Gantt chart."""
+    from app.orchestration.plans import drawing, pictures  # the other commands start without matplotlib
+
+    key = _key("Plan", plan)
+    drawn = on_database(lambda session, secret: pictures.picture(session, SYSTEM, plan_id=key, extract=roads))
+    png.write_bytes(drawing.draw(drawn))
+    console.print(f"Drew {len(drawn.routes)} routes: {png}")
+
+
+@commands.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A plan's id.")],
+    second: Annotated[str, typer.Argument(help="Another plan's id.")],
+) -> None:
+    """Say what the second plan has over the first."""
+    keys = [_key("Plan", each) for each in (first, second)]
+    found = on_database(lambda session, secret: comparing.compare(session, SYSTEM, first=keys[0], second=keys[1]))
+    table = Table("", "first", "second")
+    for name in ("cost_minor", "distance_metres", "duration_seconds", "vehicles", "stops", "unassigned"):
+        table.add_row(name.replace("_", " "), *(f"{getattr(each, name):,}" for each in found.figures))
+    console.print(table)
+    kinds = Counter(each.change.value for each in found.changed)
+    console.print(
+        ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items())) or "No stop is brought otherwise."
+    )
+
+
+@commands.command()
+def stop(job: Annotated[str, typer.Argument(help="The id of a job that plans.")]) -> None:
+    """End a search early: the best plan found so far is adopted."""
+    key = _key("Job", job)
+    found = on_database(lambda session, secret: jobs.ask_to_stop(session, key, actor=SYSTEM, now=clock.now()))
+    console.print("It was not started and is cancelled." if found.finished_at else "It ends with the best so far.")
+
+
+def _key(kind: str, value: str) -> uuid.UUID:
+    try:
+        return from_global(kind, value)
+    except Refusal as refusal:
+        sys.exit(refusal.message)
