@@ -36,7 +36,7 @@ from app.models import (
 )
 from app.models.bookings import CarrierNotice
 from app.orchestration.bookings import notices, operations
-from app.orchestration.shipments import cancellation
+from app.orchestration.tenders import cancellation
 from app.orchestration.tenders import operations as tenders
 from tests.carriers.carrier_server import LABEL, CarrierServer, running
 from tests.carriers.documents import SECRETS, rest_document
@@ -427,3 +427,15 @@ async def test_milestones_in_any_order_end_alike(
     found = await facts(database)
     assert {one.state for one in found.shipments} == {ShipmentState.DELIVERED}
     assert found.cases == []
+
+
+async def test_the_own_fleet_is_booked_by_its_own_reference_with_a_label(database: Database, desk: CarrierDesk) -> None:
+    node, carrier = await a_world(database)
+    await a_gateway(database, carrier, GatewayKind.OWN_FLEET, {}, desk)
+    await a_shipment(database, node, carrier)
+    await carry(database)
+    await desk.work()
+    found = await facts(database)
+    assert (found.booking.state, found.shipment.carrier_tracking_number) == (BookingState.BOOKED, "4711/1")
+    assert found.booking.label_key is not None
+    assert (await desk.blobs.get(found.booking.label_key)).startswith(b"^XA")

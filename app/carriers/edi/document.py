@@ -53,7 +53,10 @@ class Side(Part):
 
 
 class EdiDocument(Part):
-    """An exchange of files with one carrier. `folder` lies below DOORSTEP_EDI_FOLDER."""
+    """An exchange of files with one carrier. `folder` lies below DOORSTEP_EDI_FOLDER.
+
+    `offers_tell_address`: an offer names the recipient and the street already, not only the area.
+    """
 
     us: Side
     carrier: Side
@@ -63,6 +66,7 @@ class EdiDocument(Part):
     version: Literal["00401", "00501"] = "00401"
     payment: Literal["PP", "CC", "TP"] = "PP"
     sends_acknowledgements: bool = True
+    offers_tell_address: bool = False
     vocabulary: Vocabulary = Vocabulary()
 
     @property

@@ -1,6 +1,8 @@
-"""The 204, Motor Carrier Load Tender: a shipment offered, booked or called off. Pure.
+"""The 204, Motor Carrier Load Tender: a shipment offered, booked, told in full or called off. Pure.
 
-After X12 004010 204: B2 and B2A name the shipment and the purpose; a stop (S5) each for loading and delivery.
+A carrier that is only offered a shipment learns the area it goes to; the recipient and the street follow as a change
+once it has accepted, unless its document says otherwise. After X12 004010 204: B2 and B2A name the shipment and the
+purpose; a stop (S5) each for loading and delivery.
 """
 
 from datetime import UTC, datetime
@@ -10,9 +12,10 @@ from app.carriers.edi.document import EdiDocument
 from app.carriers.edi.x12 import Segment, plain, written
 from app.carriers.protocol import Consignment, Place
 
-Purpose = Literal["00", "01"]
+Purpose = Literal["00", "01", "04"]
 ORIGINAL: Purpose = "00"
 CANCELLATION: Purpose = "01"
+CHANGE: Purpose = "04"
 
 
 def load_tender(document: EdiDocument, consignment: Consignment, *, purpose: Purpose, control_number: int) -> str:
@@ -37,9 +40,10 @@ def _segments(document: EdiDocument, consignment: Consignment, purpose: Purpose)
         ("L11", plain(consignment.order_reference, longest=30), "PO"),
         ("L11", plain(consignment.service, longest=30), "SV"),
     ]
-    if consignment.respond_by is not None:
+    if consignment.respond_by is not None and purpose == ORIGINAL:
         head.append(("G62", "64", *_moment(consignment.respond_by, "1")))
-    if consignment.instructions:
+    is_only_offered = _is_only_offered(document, consignment, purpose)
+    if consignment.instructions and not is_only_offered:
         head.append(("NTE", "DEL", plain(consignment.instructions)))
     units = str(sum(line.quantity for line in consignment.lines))
     weight = f"{consignment.weight_kg:.3f}".rstrip("0").rstrip(".")
@@ -52,7 +56,7 @@ def _segments(document: EdiDocument, consignment: Consignment, purpose: Purpose)
         ("S5", "2", "UL", weight, "K", units, "CT"),
         ("G62", "53", *_moment(consignment.window_start, "G")),
         ("G62", "54", *_moment(consignment.window_end, "L")),
-        *_place("ST", consignment.recipient),
+        *(_area("ST", consignment.recipient) if is_only_offered else _place("ST", consignment.recipient)),
         *(
             (
                 "OID",
@@ -66,6 +70,20 @@ def _segments(document: EdiDocument, consignment: Consignment, purpose: Purpose)
         ),
     ]
     return [*head, *load, *delivery, ("L3", weight, "G", "", "", str(consignment.price.minor))]
+
+
+def _is_only_offered(document: EdiDocument, consignment: Consignment, purpose: Purpose) -> bool:
+    """Whether the file names the area alone. To call a load off, its reference is enough."""
+    if purpose == CANCELLATION:
+        return True
+    return purpose == ORIGINAL and consignment.respond_by is not None and not document.offers_tell_address
+
+
+def _area(role: str, place: Place) -> list[Segment]:
+    return [
+        ("N1", role, "CONSIGNEE"),
+        ("N4", plain(place.city, longest=30), "", plain(place.postal_code or "", longest=15), place.country),
+    ]
 
 
 def _place(role: str, place: Place) -> list[Segment]:

@@ -20,6 +20,7 @@ from app.models import (
     Shipment,
     ShipmentLine,
     Tender,
+    TenderState,
 )
 
 
@@ -114,7 +115,7 @@ def _errand(
         cash=None if order.cash_minor is None else Money(minor=order.cash_minor, currency=order.currency),
         instructions=order.instructions,
         skills=tuple(order.required_skills),
-        respond_by=None if tender is None else tender.respond_by,
+        respond_by=tender.respond_by if tender is not None and tender.state is TenderState.OFFERED else None,
         control_number=control_number,
     )
     return Errand(

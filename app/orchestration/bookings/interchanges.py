@@ -65,28 +65,51 @@ async def mark_written(session: AsyncSession, booking: Booking) -> None:
     """The files about a booking lie in the carrier's folder."""
     await session.execute(
         update(Interchange)
-        .where(col(Interchange.booking_id) == booking.id, col(Interchange.state) == InterchangeState.QUEUED)
+        .where(
+            col(Interchange.booking_id) == booking.id,
+            col(Interchange.state) == InterchangeState.QUEUED,
+            col(Interchange.content).is_(None),
+        )
         .values(state=InterchangeState.WRITTEN)
     )
 
 
-async def queue_acknowledgement(
-    session: AsyncSession, carrier: Carrier, *, control_number: int, content: str, now: datetime
+async def queue_content(
+    session: AsyncSession,
+    carrier_id: uuid.UUID,
+    *,
+    code: str,
+    purpose: str,
+    control_number: int,
+    content: str,
+    now: datetime,
+    booking_id: uuid.UUID | None = None,
 ) -> None:
-    """A 997 of ours, to be written after the commit."""
+    """A file of ours whose content is ready, to be written after the commit."""
     session.add(
         Interchange(
-            carrier_id=carrier.id,
+            carrier_id=carrier_id,
             direction=InterchangeDirection.OUT,
             control_number=control_number,
-            purpose=ACKNOWLEDGEMENT,
+            purpose=purpose,
+            booking_id=booking_id,
             state=InterchangeState.QUEUED,
-            file_name=file_name(ACKNOWLEDGEMENT, control_number),
+            file_name=file_name(code, control_number),
             content=content,
             created_at=now,
         )
     )
     await session.flush()
+
+
+async def states_of(session: AsyncSession, booking: Booking) -> dict[str, InterchangeState]:
+    """How far the files about a booking got, by purpose."""
+    found = await session.execute(
+        select(col(Interchange.purpose), col(Interchange.state))
+        .where(col(Interchange.booking_id) == booking.id)
+        .order_by(col(Interchange.id))
+    )
+    return {row[0]: row[1] for row in found.all()}
 
 
 async def to_write(session: AsyncSession, *, limit: int) -> Sequence[tuple[Interchange, Carrier, CarrierGateway]]:

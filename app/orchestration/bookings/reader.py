@@ -25,7 +25,7 @@ from app.models import (
     Tender,
     TenderState,
 )
-from app.orchestration.bookings import policies
+from app.orchestration.bookings import disclosing, policies
 from app.orchestration.bookings.policies import BookingEvent
 
 ASSIGNED, OFFERED, CANCELLED = "shipment.assigned", "tender.offered", "shipment.cancelled"
@@ -121,15 +121,17 @@ async def _queue(
     *,
     now: datetime,
 ) -> None:
-    """A booking that is due now, where the carrier has none of this shipment that lives."""
+    """A booking that is due now; where the carrier has one of this shipment already, it is told the rest of it."""
     live = await session.scalar(
-        select(col(Booking.id)).where(
+        select(Booking).where(
             col(Booking.shipment_id) == shipment.id,
             col(Booking.carrier_id) == carrier_id,
             col(Booking.state).in_(policies.LIVE),
         )
     )
     if live is not None:
+        if shipment.state in BOOKABLE and shipment.carrier_id == carrier_id:
+            await disclosing.tell_in_full(session, live, now=now)
         return
     count = await session.scalar(select(func.count()).where(col(Booking.shipment_id) == shipment.id))
     booking_id = new_id()

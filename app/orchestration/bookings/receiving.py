@@ -230,8 +230,14 @@ async def _acknowledge(session: AsyncSession, reading: Reading, received: Receiv
             continue
         number = await next_control_number(session, reading.gateway.id)
         content = replies.acknowledgement(reading.document, group, verdicts, control_number=number, made_at=reading.now)
-        await interchanges.queue_acknowledgement(
-            session, reading.carrier, control_number=number, content=content, now=reading.now
+        await interchanges.queue_content(
+            session,
+            reading.carrier.id,
+            code=interchanges.ACKNOWLEDGEMENT,
+            purpose=interchanges.ACKNOWLEDGEMENT,
+            control_number=number,
+            content=content,
+            now=reading.now,
         )
 
 
