@@ -34,6 +34,12 @@ class Budget:
         processor = self.processor_seconds() / self.stop.processor_seconds if self.stop.processor_seconds else 0.0
         return max(wall, processor)
 
+    def seconds_allowed(self) -> float:
+        """How long this can take on an idle machine; 0 where iterations alone end it."""
+        stop = self.stop
+        by_processor = stop.processor_seconds / stop.threads if stop.processor_seconds else 0.0
+        return min((limit for limit in (stop.seconds, by_processor) if limit), default=0.0)
+
     def is_over(self) -> bool:
         """Whether the time is gone."""
         return self.share() >= 1.0

@@ -1,25 +1,29 @@
 """The routing engine: a first plan in seconds, then rounds of ruin and recreate on parts of it, then the checker.
 
-Same seed and iterations, same answer, on however many threads. What the arrays of the kernel cannot say is searched by
-other means (see `_search`), never left out.
+Same seed and iterations, same answer, on however many threads. Loads, windows, limits, prices and pairs are searched
+on arrays of the whole; rules that need a look at whole routes (rests, reloads, soft windows, traffic, company, ...)
+part by part as problems of their own.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from app.solvers.budget import Budget
 from app.solvers.progress import OnProgress, Progress, silent
-from app.solvers.routing import ortools_engine, pyvrp_search, refinement
+from app.solvers.routing import pyvrp_model, pyvrp_search, refinement, ruled_search
 from app.solvers.routing.annealing import Found, OnRound, Schedule, anneal
-from app.solvers.routing.answering import answer
+from app.solvers.routing.answering import InfeasiblePlan, answer
 from app.solvers.routing.decomposition import Whole
 from app.solvers.routing.flattening import Flat, flatten, unknown_to_kernel
 from app.solvers.routing.kernel import FAR, Plan
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.ortools_engine import keep_drivable
+from app.solvers.routing.pricing import unserved_cost
+from app.solvers.routing.problem import Reload, RoutingProblem
 from app.solvers.routing.pyvrp_model import unknown_to_pyvrp
+from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.savings import savings_routes
-from app.solvers.routing.schedule import Terms
+from app.solvers.routing.schedule import Terms, timetable
 from app.solvers.routing.solution import Quality, RoutingSolution
 from app.solvers.routing.validation import require_valid
 from app.solvers.stopping import StoppingRule
@@ -27,10 +31,15 @@ from app.solvers.stopping import StoppingRule
 SEARCHED = 0.9  # of the progress told
 # The first plan comes at once; it tells how long routes will be.
 FILLING = Schedule(rounds=1, part_size=1_000, heat=0.1, cooling=0.5, recombines=False)
-FILLING_SHARE = 0.02
-KERNEL_SHARE = 0.5
+FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
+KERNEL_SHARE = 0.4
+# Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
+RULED_SHARE = 0.15
 MOST_FOR_PYVRP = 3_000
-FALLBACK_SECONDS = 10.0
+# Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not.
+HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
+STEPS_A_SECOND = 100_000
+RULED = Schedule(rounds=8, part_size=400, heat=0.6, cooling=0.05)
 
 
 def solve(
@@ -41,57 +50,99 @@ def solve(
     Refuses a problem that contradicts itself with InvalidProblem.
     """
     require_valid(problem)
-    budget = Budget(stop)
-    if not problem.vehicles or not problem.visits or any(unknown_to_kernel(problem)):
-        return _otherwise(problem, budget=budget, seed=seed, on_progress=on_progress)
-    terms = Terms(problem)
+    budget, terms = Budget(stop), Terms(problem)
+    orders: Mapping[str, Sequence[Item]] = {}
+    iterations = 0
+    if problem.vehicles and problem.visits:
+        find = _by_rules if any(unknown_to_kernel(problem)) else _by_arrays
+        orders, iterations = find(terms, budget=budget, seed=seed, on_progress=on_progress)
+    on_progress(Progress(fraction=SEARCHED, message="timing and checking"))
+    return _answered(terms, orders, Quality(solver="doorstep", seconds=budget.seconds(), iterations=iterations))
+
+
+def _answered(terms: Terms, orders: Mapping[str, Sequence[Item]], quality: Quality) -> RoutingSolution:
+    """Should a route not hold before the one timetable, it loses stops until it does, and they are placed anew."""
+    try:
+        return answer(terms, orders, quality)
+    except InfeasiblePlan:
+        kept = {id: list(order) for id, order in orders.items()}
+        keep_drivable(terms, kept)
+        return answer(terms, kept, quality)
+
+
+def _by_arrays(
+    terms: Terms, *, budget: Budget, seed: int, on_progress: OnProgress
+) -> tuple[Mapping[str, Sequence[Item]], int]:
     flat = flatten(terms)
+    count = len(terms.problem.visits)
 
     def tell(share: float, found: Found) -> None:
-        message = f"{len(found.plan.visits)} of {len(problem.visits)} stops on {len(found.plan.kinds)} routes"
-        on_progress(Progress(fraction=SEARCHED * share, message=f"{message}, cost {found.cost:.0f}"))
+        message = f"{len(found.plan.visits)} of {count} stops on {len(found.plan.kinds)} routes, cost {found.cost:.0f}"
+        on_progress(Progress(fraction=SEARCHED * share, message=message))
 
     found = search(flat, budget=budget, seed=seed, on_round=tell)
-    on_progress(Progress(fraction=SEARCHED, message="timing and checking"))
-    quality = Quality(solver="doorstep", seconds=budget.seconds(), iterations=found.iterations)
-    return answer(terms, flat.orders(found.plan), quality)
+    return flat.orders(found.plan), found.iterations
+
+
+def _by_rules(
+    terms: Terms, *, budget: Budget, seed: int, on_progress: OnProgress
+) -> tuple[Mapping[str, Sequence[Item]], int]:
+    """The kernel with whole routes timed; then, where PyVRP knows all the rules too, PyVRP from there on."""
+    problem = terms.problem
+    helps = len(problem.visits) <= MOST_FOR_PYVRP and not any(unknown_to_pyvrp(pyvrp_search.with_matrix(problem)))
+
+    def tell(share: float, found: ruled_search.Searched) -> None:
+        served = sum(1 for order in found.orders.values() for _ in visits_of(order))
+        message = f"{served} of {len(problem.visits)} stops on {len(found.orders)} routes, cost {found.cost:.0f}"
+        on_progress(Progress(fraction=SEARCHED * share, message=message))
+
+    found = ruled_search.search(
+        terms,
+        schedule=RULED,
+        budget=budget,
+        seed=seed,
+        on_round=tell,
+        until=RULED_SHARE if helps else 1.0,
+    )
+    if not helps or budget.is_over():
+        return found.orders, found.iterations
+    start: pyvrp_model.Orders = {
+        id: [item if isinstance(item, Reload) else item.id for item in order] for id, order in found.orders.items()
+    }
+    answers, iterations = pyvrp_search.search_whole(problem, start=start, budget=budget, seed=seed)
+    candidates = [found.orders, *({id: terms.order(ids) for id, ids in one.items()} for one in answers)]
+    return min(candidates, key=lambda orders: _cost(terms, orders)), found.iterations + iterations
+
+
+def _cost(terms: Terms, orders: Mapping[str, Sequence[Item]]) -> float:
+    """Of orders that may not be drivable: then none is dearer."""
+    routes = [timetable(terms, terms.vehicles[id], order) for id, order in orders.items()]
+    if any(route is None for route in routes):
+        return float("inf")
+    served = {visit.id for order in orders.values() for visit in visits_of(order)}
+    left = unserved_cost(terms.problem, (visit.id for visit in terms.problem.visits if visit.id not in served))
+    return left + sum(route.cost for route in routes if route is not None)
 
 
 def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found:
     """The kernel for all of the budget, or for some of it where PyVRP pays for the rest."""
     whole, plan = flat.whole, first_plan(flat.whole)
     if not len(plan.kinds):
-        plan = anneal(
-            whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=FILLING_SHARE
-        ).plan
+        share = min(FILLING_SHARE, FILLING_SECONDS / max(budget.seconds_allowed(), FILLING_SECONDS))
+        plan = anneal(whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=share).plan
     pays = refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0
-    schedule = schedule_for(whole)
+    schedule = schedule_for(whole, budget)
     found = anneal(whole, plan, schedule=schedule, budget=budget, seed=seed, on_round=on_round, until=until)
     return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round) if pays else found
 
 
-def _otherwise(problem: RoutingProblem, *, budget: Budget, seed: int, on_progress: OnProgress) -> RoutingSolution:
-    """What the kernel cannot be told: by PyVRP where that knows it all, else by the reference engine."""
-    stop = budget.stop
-    few = problem.visits and problem.vehicles and len(problem.visits) <= MOST_FOR_PYVRP
-    if not few or any(unknown_to_pyvrp(pyvrp_search.with_matrix(problem))):
-        seconds = stop.seconds if stop.processor_seconds is None else stop.processor_seconds / stop.threads
-        stop = replace(stop, seconds=min(stop.seconds or seconds or 1e9, seconds or 1e9) if seconds else None)
-        return ortools_engine.solve(problem, stop=stop, seed=seed, on_progress=on_progress)
-    answers, iterations = pyvrp_search.search_whole(problem, budget=budget, seed=seed)
-    on_progress(Progress(fraction=SEARCHED, message=f"{len(answers)} plans found"))
-    if not answers:
-        return ortools_engine.solve(problem, stop=replace(stop, seconds=FALLBACK_SECONDS), seed=seed)
-    quality = Quality(solver="doorstep", seconds=budget.seconds(), iterations=iterations)
-    terms = Terms(problem)
-    solutions = [answer(terms, {id: terms.order(ids) for id, ids in one.items()}, quality) for one in answers]
-    return min(solutions, key=lambda solution: solution.objective)
-
-
-def schedule_for(whole: Whole) -> Schedule:
-    """How to spend the budget on a problem of this size."""
-    return Schedule(rounds=12, part_size=1_000, heat=0.6, cooling=0.05)
+def schedule_for(whole: Whole, budget: Budget) -> Schedule:
+    """How to spend the budget on a problem of this size: the more time each visit has, the hotter it pays to begin."""
+    seconds = budget.seconds_allowed() * budget.stop.threads or (budget.stop.iterations or 0) / STEPS_A_SECOND
+    per_thousand = 1_000 * seconds / max(whole.data.visit_count, 1)
+    heat = min(max(HEAT * per_thousand**HEAT_GROWTH, LEAST_HEAT), MOST_HEAT)
+    return Schedule(rounds=12, part_size=1_000, heat=heat, cooling=LAST_HEAT / heat)
 
 
 def first_plan(whole: Whole) -> Plan:

@@ -116,13 +116,17 @@ def _loads(problem: RoutingProblem, name: str) -> NDArray[np.int64]:
     )
 
 
-def _windows(problem: RoutingProblem, epoch: int) -> dict[str, NDArray[np.int64]]:
+def _windows(problem: RoutingProblem, epoch: int) -> dict[str, Any]:
     """No arrays where there are no windows: loads alone are searched much faster."""
     if not any(visit.windows for visit in problem.visits):
         return {}
-    windows = [visit.windows[0] if visit.windows else None for visit in problem.visits]
-    opens = [0 if window is None else max(0, window.start_seconds - epoch) for window in windows]
-    closes = [FAR if window is None else min(FAR, window.end_seconds - epoch) for window in windows]
+    opens = [max(0, min((w.start_seconds for w in visit.windows), default=epoch) - epoch) for visit in problem.visits]
+    closes = [
+        FAR
+        if not visit.windows or visit.late_cost_per_second is not None
+        else min(FAR, max(window.end_seconds for window in visit.windows) - epoch)
+        for visit in problem.visits
+    ]
     return {"opens": np.array(opens, dtype=np.int64), "closes": np.array(closes, dtype=np.int64)}
 
 

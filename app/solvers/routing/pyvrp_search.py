@@ -105,6 +105,8 @@ def task_of(flat: Flat, part: Part, *, budget: Budget, share: float, seed: int) 
 
 # About as many steps of the kernel take as long as one iteration of PyVRP.
 PYVRP_ITERATION = 30
+# Where iterations are counted, as many searches of a whole problem, however many threads there are.
+SEEDS = 2
 
 
 def part_problem(flat: Flat, part: Part) -> RoutingProblem:
@@ -152,22 +154,22 @@ def plan_of(flat: Flat, part: Part, orders: Orders) -> Plan:
     return Plan.of([route for _, route in routes], [kind for kind, _ in routes])
 
 
-def search_whole(problem: RoutingProblem, *, budget: Budget, seed: int) -> tuple[list[Orders], int]:
-    """The answers of as many seeds as there are threads to the whole problem, and their iterations."""
+def search_whole(problem: RoutingProblem, *, start: Orders, budget: Budget, seed: int) -> tuple[list[Orders], int]:
+    """The answers of some seeds to the whole problem, and their iterations, in what is left of the budget."""
     stop = budget.stop
-    tasks = [
-        Task(
-            problem=with_matrix(problem),
-            start=None,
-            seed=seed + at,
-            processor_seconds=None if stop.processor_seconds is None else stop.processor_seconds / stop.threads,
-            seconds=stop.seconds,
-            iterations=None if stop.iterations is None else max(1, stop.iterations // PYVRP_ITERATION),
-        )
-        for at in range(stop.threads)
-    ]
+    left = max(0.0, 1.0 - budget.share())
+    seeds = SEEDS if stop.iterations is not None else stop.threads
+    task = Task(
+        problem=with_matrix(problem),
+        start=start,
+        seed=seed,
+        processor_seconds=None if stop.processor_seconds is None else left * stop.processor_seconds / stop.threads,
+        seconds=None if stop.seconds is None else left * stop.seconds,
+        iterations=None if stop.iterations is None else max(1, stop.iterations // PYVRP_ITERATION // seeds),
+    )
     with processes(stop.threads) as pool:
-        found = [future.result() for future in [pool.submit(run, task) for task in tasks]]
+        searches = [pool.submit(run, replace(task, seed=seed + at)) for at in range(seeds)]
+        found = [future.result() for future in searches]
     budget.spent_elsewhere += sum(one.processor_seconds for one in found)
     return [one.orders for one in found if one.orders is not None], sum(one.iterations for one in found)
 

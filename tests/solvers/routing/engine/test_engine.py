@@ -144,7 +144,7 @@ def test_whoever_asks_to_end_has_the_best_so_far() -> None:
 
 
 def test_many_places_are_planned_without_a_matrix_of_them_all() -> None:
-    posed = scattered(3_000, vehicles=320)
+    posed = scattered(1_500, vehicles=160)
     solution = solve(posed, stop=StoppingRule(iterations=3_000, threads=2))
     assert (check(posed, solution), left(solution)) == ([], {})
 
