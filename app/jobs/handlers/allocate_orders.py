@@ -18,8 +18,8 @@ from app.models.base import Json
 from app.orchestration.allocations import operations, prices, queries
 from app.orchestration.allocations.forecast import forecast, scaled
 from app.orchestration.allocations.operations import Outcome
-from app.orchestration.allocations.problem import Loaded, pose
-from app.orchestration.allocations.telling import Source
+from app.orchestration.allocations.problem import SMALL_BATCH, Loaded, pose
+from app.orchestration.allocations.telling import FEW_ALTERNATIVES, MOST_ALTERNATIVES, Source
 from app.orchestration.allocations.verdicts import Verdict, verdicts
 
 ORDERS_A_SOLVE = 1_000
@@ -78,6 +78,7 @@ async def _solve(loaded: Loaded) -> tuple[list[Verdict], Source]:
         solver=solution.quality.solver,
         objective_minor=solution.objective,
         bound_minor=None if bound is None else floor(bound),
+        most_alternatives=MOST_ALTERNATIVES if len(loaded.demands) <= SMALL_BATCH else FEW_ALTERNATIVES,
         detail={"orders": len(loaded.demands)},
         autonomy=loaded.network.policy.autonomy_of(DecisionKind.ALLOCATION),
     )

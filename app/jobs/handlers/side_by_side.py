@@ -12,8 +12,8 @@ from dataclasses import replace
 from app.core import clock
 from app.core.errors import Refusal
 from app.jobs import sealing, solving
-from app.jobs.solve_part import handle as solve_part
 from app.jobs.holding import LEASE, MAX_ATTEMPTS, hold
+from app.jobs.solve_part import handle as solve_part
 from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import Job, JobState
