@@ -8,7 +8,8 @@ import strawberry
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.database import Session
 from app.core.ids import from_global
-from app.orchestration.orders import cancellation, operations, queries
+from app.orchestration.cancellations import operations as cancellation
+from app.orchestration.orders import operations, queries
 from app.orchestration.orders.operations import Deployment
 from app.orchestration.rows import RowOutcome, RowsRefused
 from app.resolvers.mutations import Json, mutation, perform

@@ -29,8 +29,8 @@ from app.models import (
     Tender,
     TenderState,
 )
-from app.orchestration.shipments.cancellation import cancel
 from app.orchestration.tenders import operations as tenders
+from app.orchestration.tenders.cancellation import cancel
 from tests.client import DISPATCHER, Client
 from tests.documents import document
 from tests.factories.planning import NOON, a_network, orders, own_fleet, run, third_party

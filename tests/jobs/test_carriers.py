@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlmodel import col
 from starlette.responses import JSONResponse, Response
 
@@ -33,6 +33,7 @@ from app.models import (
     ShipmentState,
     Tender,
     TenderMode,
+    metadata,
 )
 from app.models.bookings import CarrierNotice
 from app.orchestration.bookings import notices, operations
@@ -439,3 +440,27 @@ async def test_the_own_fleet_is_booked_by_its_own_reference_with_a_label(databas
     assert (found.booking.state, found.shipment.carrier_tracking_number) == (BookingState.BOOKED, "4711/1")
     assert found.booking.label_key is not None
     assert (await desk.blobs.get(found.booking.label_key)).startswith(b"^XA")
+
+
+async def test_no_secret_reaches_the_database_or_the_log(
+    database: Database,
+    desk: CarrierDesk,
+    world: tuple[FulfilmentNode, Carrier],
+    carrier_server: CarrierServer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    held = [secret.get_secret_value() for secret in SECRETS.values()]
+    await a_shipment(database, *world)
+    await carry(database)
+    echo = {"fault": {"code": held[0], "text": f"You sent {held[0]} and {held[1]}"}}
+    carrier_server.troubles.append(JSONResponse(echo, status_code=422))
+    await desk.work()
+    assert carrier_server.seen[0].headers["x-api-key"] == held[0]
+    kept = ""
+    async with database.reading() as session:
+        for table in metadata.sorted_tables:
+            rows = await session.scalars(text(f'select row_to_json(found)::text from "{table.name}" found'))
+            kept += "".join(rows)
+    assert "You sent … and …" in kept
+    told = capsys.readouterr()
+    assert not [secret for secret in held if secret in kept + told.out + told.err]

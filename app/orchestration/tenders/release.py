@@ -13,8 +13,8 @@ from app.orchestration.events.log import Subject
 from app.orchestration.exceptions.operations import Trouble, open_case
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
-from app.orchestration.shipments.cancellation import cancel
 from app.orchestration.shipments.policies import AT_NODE
+from app.orchestration.tenders.cancellation import cancel
 
 
 async def release_order(

@@ -21,8 +21,8 @@ from app.models import (
     Shipment,
     ShipmentState,
 )
+from app.orchestration.cancellations import operations as cancellation
 from app.orchestration.corrections import operations as corrections
-from app.orchestration.orders import cancellation
 from tests.client import DISPATCHER
 from tests.factories.planning import a_network, orders, own_fleet, run, third_party
 from tests.factories.tendering import booked, rules, story

@@ -25,10 +25,10 @@ from app.models import (
     Shipment,
     ShipmentState,
 )
+from app.orchestration.cancellations import operations as cancellation
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
 from app.orchestration.inventory import operations as stock
-from app.orchestration.orders import cancellation
 from app.orchestration.shipments import operations as shipments
 from app.orchestration.shipments.policies import ShipmentEvent
 from tests.client import INTEGRATION

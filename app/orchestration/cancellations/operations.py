@@ -23,7 +23,7 @@ from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.orders.queries import visible
 from app.orchestration.policies import queries as rules
 from app.orchestration.policies.documents import PolicyDocument
-from app.orchestration.shipments import cancellation as shipments
+from app.orchestration.tenders import cancellation as shipments
 
 LONGEST_REASON = 500
 

@@ -1,0 +1,1 @@
+"""Cancellations: taking an order back with everything that was made for it."""
