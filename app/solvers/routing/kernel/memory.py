@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]  # has no types
 from numba import carray, from_dtype, types  # type: ignore[attr-defined]  # numba exports by star
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from app.solvers.routing.kernel.layout import FAR, KIND, NODE, ROUTE, VISIT
 
 NUMBERS = (
     "level", "visits", "rows", "slots", "kinds", "dimensions", "priced", "mixed", "near_size", "close_size", "paired",
-    "nodes", "rich", "tied", "reloading", "riding", "balanced", "epoch",
+    "nodes", "rich", "timing", "tied", "reloading", "riding", "balanced", "epoch",
     "clock", "worked", "waited", "room", "kinks_size", "rests", "pending", "earliest", "soft", "drive_seconds",
     "thorough", "in_use", "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
 )  # fmt: skip
@@ -172,7 +173,7 @@ def _view_of(element: Any) -> Any:
 
 
 _WHOLE, _WIDE, _SMALL, _AMOUNT, _WORD = (_view_of(t) for t in (np.int32, np.int64, np.int8, np.float64, np.uint64))
-_NODE, _ROUTE, _VISIT, _KIND = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND))
+_NODE, _ROUTE, _VISIT, _KIND, _MEMORY = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND, MEMORY))
 
 
 @compiled
@@ -191,6 +192,27 @@ def wide(address: int) -> Any:
 def amounts(address: int) -> Any:
     """The array of floats at an address."""
     return carray(_AMOUNT(address), (FAR,))
+
+
+@intrinsic
+def _called(_context: Any, _address: Any, _record: Any, _route: Any, _size: Any) -> Any:
+    """Call the function at an address with the record's own address: what is not inlined is compiled only once."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        function = builder.inttoptr(arguments[0], ir.FunctionType(ir.DoubleType(), [word, word, word]).as_pointer())
+        return builder.call(function, [builder.ptrtoint(arguments[1], word), arguments[2], arguments[3]])
+
+    return types.float64(types.int64, _record, types.int64, types.int64), code
+
+
+called: Any = _called
+
+
+@compiled
+def record_at(address: int) -> Any:
+    """The memory's record."""
+    return carray(_MEMORY(address), (1,))[0]
 
 
 @compiled

@@ -3,12 +3,10 @@
 # mypy: disable-error-code="no-any-return"
 # Compiled code: numba infers the types, records have none for mypy.
 
-import math
 from typing import Any
 
-from app.solvers.routing.kernel.driving import timed
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import FIRST, LONE, NOBODY, SECOND, amounts, kinds, long, nodes, routes, whole
+from app.solvers.routing.kernel.memory import NOBODY, amounts, called, kinds, long, nodes, routes, whole
 
 
 @compiled
@@ -39,37 +37,6 @@ def write_items(m: Any, r: int, p: int, first: int, second: int, q: int, third: 
 
 
 @compiled
-def is_reachable(m: Any, size: int) -> bool:
-    """Whether, with goods stacked, each delivery lies on top: LIFO loading."""
-    stack, items, top = whole(m.stack), whole(m.items), 0
-    for j in range(size):
-        c = long(items[j])
-        if c >= m.visits:
-            top = 0
-            continue
-        role = whole(m.role)[c]
-        if role == SECOND:
-            if top == 0 or stack[top - 1] != whole(m.mate)[c]:
-                return False
-            top -= 1
-        elif top > 0 and brings(m, m.demands, c):
-            return False
-        if role == FIRST or (role == LONE and brings(m, m.pickups, c)):
-            stack[top] = c
-            top += 1
-    return True
-
-
-@compiled
-def brings(m: Any, loads: int, c: int) -> bool:
-    """Whether a visit has a load in an array of loads, in any dimension."""
-    for d in range(m.dimensions):  # noqa: SIM110 - compiled code has no generators
-        if whole(loads)[c * m.dimensions + d] > 0:
-            return True
-    return False
-
-
-@compiled
 def is_carried(m: Any, k: int, size: int) -> bool:
     """Whether the load of each trip fits the vehicle all the way."""
     items, dimensions = whole(m.items), m.dimensions
@@ -95,10 +62,7 @@ def is_carried(m: Any, k: int, size: int) -> bool:
 @compiled
 def route_cost(m: Any, r: int, size: int) -> float:
     """The cost of the items on this vehicle without prices of visits; infinite where a rule is in the way."""
-    k = long(routes(m)[r].kind)
-    if whole(m.lifo)[k] and not is_reachable(m, size):
-        return math.inf
-    return timed(m, m.visits + 2 * r, k, size)
+    return called(m.timing, m, r, size)
 
 
 @compiled

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.layout import FAR, KernelData, RouteRules
 from app.solvers.routing.kernel.memory import Memory
+from app.solvers.routing.kernel.timing import timing_address
 
 MOST_RELOADS = 12  # of one vehicle at one place, where trips are not limited
 
@@ -84,6 +85,7 @@ def hold_rules(memory: Memory, data: KernelData, reloads: ReloadNodes) -> None:
     for name in ("kinks", "kinks_kept"):
         memory.hold(name, np.zeros(2 * longest + most_breaks + 8, np.int64))
     memory.record["rich"] = 1
+    memory.record["timing"] = timing_address()
     memory.record["epoch"] = rules.epoch_seconds
     memory.record["tied"] = bool(rules.apart or rules.together or rules.rivals)
     memory.record["riding"] = any(ride < FAR for ride in rules.max_rides)
