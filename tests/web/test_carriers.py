@@ -1,5 +1,6 @@
 """Milestones told by carriers' own systems: proved, once each, safe in any order, and only of their own shipments."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -115,6 +116,17 @@ async def test_the_same_milestone_again_changes_nothing_and_is_answered_alike(
         assert {name: answer.json()[name] for name in expected} == expected
     found = await facts(database)
     assert (found.shipment.state, found.shipment.attempt_count) == (ShipmentState.ATTEMPT_FAILED, 1)
+
+
+async def test_the_same_call_many_times_at_once_counts_once(
+    client: Client, database: Database, world: tuple[FulfilmentNode, Carrier]
+) -> None:
+    await booked(database, world)
+    what = call(event("1", "FAIL", 5, why="NH"), event("0", "PU", 60))
+    answers = await asyncio.gather(*(post(client, what) for _ in range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert sum(answer.json()["new"] for answer in answers) == 2
+    assert (await facts(database)).shipment.attempt_count == 1
 
 
 async def test_news_that_come_late_move_nothing_back(
