@@ -117,3 +117,18 @@ async def test_an_unknown_solver_is_refused() -> None:
     nothing = AllocationProblem(orders=(), resources=())
     with pytest.raises(ValueError, match="There is no solver magic; there are routing, allocation"):
         await solve_in_process("magic", nothing, stop=StoppingRule(seconds=5), seed=0, limit_seconds=5)  # type: ignore[call-overload]  # the wrong name is the point
+
+
+async def test_a_child_hears_that_it_is_asked_to_end() -> None:
+    asked, heard = asyncio.Event(), []
+    said = 'progress {"fraction": 0, "message": "reading"}'
+    waits = f"import sys; sys.stdin.buffer.read(3); print({said!r}, file=sys.stderr, flush=True)"
+    waits += "; sys.stdout.buffer.write(b'asked' if sys.stdin.buffer.read(1) == b'!' else b'alone')"
+
+    def note(progress: Progress) -> None:
+        heard.append(progress.message)
+        asked.set()
+
+    child = [sys.executable, "-c", waits]
+    answer = await run_child(child, b"job", limit_seconds=30, on_progress=note, asked=asked)
+    assert (answer, heard) == (b"asked", ["reading"])
