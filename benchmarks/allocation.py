@@ -10,7 +10,6 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,8 +48,11 @@ def main(arguments: list[str] | None = None) -> None:
     figures: Figures = {"day": vars(day), "options": posed.table.options, "methods": {}}
     methods: Figures = figures["methods"]
     methods["doorstep"] = batch(posed.table, seconds=given.seconds, threads=given.threads, on_progress=on_progress)
-    for name, keys in (("nearest node, cheapest carrier", _nearest(posed)), ("greedy", posed.table.costs * 1.0)):
-        methods[name] = _measured(posed.table, lambda keys=keys: first_fit(posed.table, keys))
+    for name, keys in (
+        ("nearest node, cheapest carrier", _nearest(posed)),
+        ("greedy", posed.table.costs.astype(np.float64)),
+    ):
+        methods[name] = _measured(posed.table, keys)
     if given.rolling:
         began = time.process_time(), time.perf_counter()
         rolled = roll(day, of, posed.table, refreshes=given.refreshes, samples=given.samples, threads=given.threads)
@@ -73,8 +75,8 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
         ("goods", 2_000, "different goods"),
         ("seed", 1, "which day"),
         ("threads", 2, "processor cores to use"),
-        ("refreshes", 10, "how often prices are worked out anew, with --rolling"),
-        ("samples", 2, "past days for each refresh, with --rolling"),
+        ("refreshes", 16, "how often prices are worked out anew, with --rolling"),
+        ("samples", 6, "past days for each refresh, with --rolling"),
     ):
         parser.add_argument(f"--{name}", type=int, default=value, help=f"{meaning} ({value})")
     for name, share, meaning in (
@@ -136,9 +138,9 @@ def _nearest(posed: Posed) -> NDArray[np.float64]:
     return kilometres * 1e6 + posed.table.costs
 
 
-def _measured(table: AllocationTable, method: Callable[[], Longs]) -> Figures:
+def _measured(table: AllocationTable, keys: NDArray[np.float64]) -> Figures:
     began = time.process_time(), time.perf_counter()
-    return _figures(table, method(), began)
+    return _figures(table, first_fit(table, keys), began)
 
 
 def _figures(table: AllocationTable, chosen: Longs, began: tuple[float, float]) -> Figures:

@@ -225,7 +225,8 @@ def _shared(
     last = (quantities > 0).sum(axis=1) - 1
     all_there = ~rest.any(axis=1)
     from_first[all_there, last[all_there]], rest[all_there, last[all_there]] = False, True
-    valid = from_first.any(axis=1) & ((stock[goods, second[:, None]] >= quantities) | ~rest).all(axis=1)
+    is_there = (stock[goods, second[:, None]] >= quantities) | ~rest
+    valid = np.asarray(from_first.any(axis=1) & is_there.all(axis=1), dtype=np.bool_)
     cost, columns = np.full(len(orders), SPLIT_MINOR), []
     base = day.goods * day.nodes
     for node, gives in ((first, from_first), (second, rest)):

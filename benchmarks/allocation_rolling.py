@@ -25,6 +25,8 @@ Ints = NDArray[np.int32]
 
 # So far a price moves by itself between two refreshes, as the platform's.
 MOST_MOVED = 4.0
+# Each refresh comes when so much is left of what the last one saw ahead: more often as the day runs out.
+LEFT_AT_REFRESH = 0.8
 # Past days are numbered from here; the day itself is number 0.
 FIRST_PAST_DAY = 1_000
 
@@ -78,7 +80,7 @@ def decide(
 def roll(day: Day, of: Network, table: AllocationTable, *, refreshes: int, samples: int, threads: int) -> Rolled:
     """Decides the orders of the table one by one."""
     left, chosen = table.capacities.copy(), np.full(table.orders, LEFT_OUT, dtype=np.int64)
-    edges = np.linspace(0, table.orders, refreshes + 1).astype(int).tolist()
+    edges = _edges(table.orders, refreshes)
     latencies, refreshing = np.zeros(table.orders), 0.0
     prices: Floats | None = None
     for number, (low, high) in enumerate(pairwise(edges)):
@@ -95,6 +97,12 @@ def roll(day: Day, of: Network, table: AllocationTable, *, refreshes: int, sampl
             )  # fmt: skip
             latencies[order] = time.perf_counter() - began
     return Rolled(chosen=chosen, latencies_seconds=latencies, refresh_seconds=refreshing)
+
+
+def _edges(orders: int, refreshes: int) -> list[int]:
+    """Where prices are worked out anew: each time when a fifth of what was left of the day is gone."""
+    left = orders * LEFT_AT_REFRESH ** np.arange(refreshes)
+    return sorted({*(orders - left).astype(int).tolist(), orders})
 
 
 def _forecast(
