@@ -122,7 +122,7 @@ class Diagnosis:
         """Of the vehicles that may come, else of all, the one with the cheapest detour."""
         if not len(screened.costs):
             return None
-        may_come = np.array([bar is None for bar in screened.barred], dtype=bool)[self.screen.owners]
+        may_come = np.array([not bars for bars in screened.barred], dtype=bool)[self.screen.owners]
         costs = np.where(may_come, screened.costs, np.inf) if may_come.any() else screened.costs
         return int(self.screen.owners[int(np.argmin(costs))])
 
@@ -130,7 +130,8 @@ class Diagnosis:
         self, screened: Screened, visit: Visit, mate: Visit | None
     ) -> tuple[list[Constraint | None], Insertion | None]:
         """By vehicle the rule that keeps the visit off it, and the cheapest place that none does."""
-        refused, owners, first = list(screened.barred), self.screen.owners, self.screen.first
+        refused = [bars[0] if bars else None for bars in screened.barred]
+        owners, first = self.screen.owners, self.screen.first
         reached = np.zeros(len(owners), dtype=np.int64)
         is_open = np.ones(len(owners), dtype=bool)
         for failed in screened.failed.values():

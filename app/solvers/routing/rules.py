@@ -58,15 +58,21 @@ def _company(sets: Iterable[frozenset[str]]) -> dict[str, frozenset[str]]:
 
 def eligibility(vehicle: Vehicle, visit: Visit) -> Constraint | None:
     """The first rule that keeps this vehicle from this visit wherever it is on the route; None: it may come."""
-    if may_serve(vehicle, visit):
-        return None
-    if not visit.skills <= vehicle.skills:
-        return Constraint.SKILL
-    if visit.allowed_days is not None and vehicle.day not in visit.allowed_days:
-        return Constraint.DAY
-    if is_outside(vehicle, visit) and visit.outside_territory_cost is None:
-        return Constraint.TERRITORY
-    return Constraint.NOT_ALLOWED
+    return None if may_serve(vehicle, visit) else ineligibilities(vehicle, visit)[0]
+
+
+def ineligibilities(vehicle: Vehicle, visit: Visit) -> list[Constraint]:
+    """All the rules that keep this vehicle from this visit wherever it is on the route."""
+    is_allowed = visit.pinned_vehicle_id in (None, vehicle.id)
+    if visit.allowed_vehicle_ids is not None:
+        is_allowed = is_allowed and vehicle.id in visit.allowed_vehicle_ids
+    holds = {
+        Constraint.SKILL: visit.skills <= vehicle.skills,
+        Constraint.DAY: visit.allowed_days is None or vehicle.day in visit.allowed_days,
+        Constraint.TERRITORY: visit.outside_territory_cost is not None or not is_outside(vehicle, visit),
+        Constraint.NOT_ALLOWED: is_allowed,
+    }
+    return [constraint for constraint, is_held in holds.items() if not is_held]
 
 
 def refusal(ties: Ties, vehicle: Vehicle, order: Sequence[Item]) -> Refusal | None:

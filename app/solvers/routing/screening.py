@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from app.solvers.routing.driving import UNBOUNDED
 from app.solvers.routing.insertion import Plan
-from app.solvers.routing.problem import TimeWindow, Vehicle, Visit, price_of, service_of
-from app.solvers.routing.rules import Item, eligibility, loads_of, trips_of
+from app.solvers.routing.problem import TimeWindow, Vehicle, Visit, may_serve, price_of, service_of
+from app.solvers.routing.rules import Item, ineligibilities, loads_of, trips_of
 from app.solvers.routing.schedule import run_of
 from app.solvers.routing.solution import Constraint
 
@@ -37,15 +37,18 @@ TESTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Screened:
-    """One visit against every leg. `barred`: by vehicle; `failed`: test -> by leg; `costs`: of the detour, by leg."""
+    """One visit against every leg. `barred`: the rules that keep it off a vehicle anywhere, by vehicle.
 
-    barred: list[Constraint | None]
+    `failed`: test -> by leg. `costs`: of the detour, by leg.
+    """
+
+    barred: list[list[Constraint]]
     failed: dict[Constraint, Flags]
     costs: NDArray[np.float64]
 
     def passing(self, owners: Whole, *, waived: frozenset[Constraint] = frozenset()) -> Flags:
         """The legs where nothing but what is waived stands in the way."""
-        open_vehicles = np.array([bar is None or bar in waived for bar in self.barred], dtype=bool)
+        open_vehicles = np.array([waived.issuperset(bars) for bars in self.barred], dtype=bool)
         legs: Flags = open_vehicles[owners]
         for test, failed in self.failed.items():
             if test not in waived:
@@ -118,7 +121,7 @@ class Screen:
     def screen(self, visit: Visit) -> Screened:
         """The visit at every leg; of a pair, give the pickup."""
         owners, fleet = self.owners, self.vehicles
-        barred = [self.bar(vehicle, visit) for vehicle in fleet]
+        barred = [self.bars(vehicle, visit) for vehicle in fleet]
         metres, to_seconds, on_seconds, direct_seconds = self._detours(visit)
         service = np.array([service_of(vehicle, visit) for vehicle in fleet], dtype=np.int64)[owners]
         arrivals = self.departures + to_seconds
@@ -135,21 +138,20 @@ class Screen:
             Constraint.OTHER_WINDOWS: leaves > self.latest,
             Constraint.MAX_DURATION: duration > self.spare_work[owners],
         }
-        prices = np.array([0.0 if bar else price_of(v, visit) for v, bar in zip(fleet, barred, strict=True)])
+        prices = np.array([0.0 if bars else price_of(v, visit) for v, bars in zip(fleet, barred, strict=True)])
         costs = metres * self.rates[owners] + self.openings[owners] + prices[owners]
         return Screened(barred=barred, failed=failed, costs=costs)
 
-    def bar(self, vehicle: Vehicle, visit: Visit) -> Constraint | None:
-        """The first rule that keeps the visit off the vehicle at any position."""
-        if (constraint := eligibility(vehicle, visit)) is not None:
-            return constraint
+    def bars(self, vehicle: Vehicle, visit: Visit) -> list[Constraint]:
+        """All the rules that keep the visit off the vehicle at any position."""
+        bars = [] if may_serve(vehicle, visit) else ineligibilities(vehicle, visit)
         plan, ties = self.plan, self.plan.terms.ties
         elsewhere = (plan.vehicle_of.get(id, vehicle.id) for id in ties.together.get(visit.id, ()))
         if any(other != vehicle.id for other in elsewhere):
-            return Constraint.TOGETHER
+            bars.append(Constraint.TOGETHER)
         if any(plan.vehicle_of.get(id) == vehicle.id for id in ties.apart.get(visit.id, ())):
-            return Constraint.APART
-        return None
+            bars.append(Constraint.APART)
+        return bars
 
     def _detours(self, visit: Visit) -> tuple[Whole, Whole, Whole, Whole]:
         """Metres that the detour adds; seconds to the visit, on from it, and without it: by leg."""
