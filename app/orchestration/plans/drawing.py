@@ -109,7 +109,7 @@ def _frame(axes: Axes, places: Sequence[Point]) -> None:
     across, up = max(max(x) - min(x), 0.005) * MARGIN_SHARE, max(max(y) - min(y), 0.005) * MARGIN_SHARE
     axes.set_xlim(min(x) - across, max(x) + across)
     axes.set_ylim(min(y) - up, max(y) + up)
-    axes.set_aspect(1 / max(0.1, cos(radians((min(y) + max(y)) / 2))), adjustable="datalim")
+    axes.set_aspect(1 / max(0.1, cos(radians((min(y) + max(y)) / 2))), adjustable="box")
 
 
 def _number(moment: datetime) -> float:
