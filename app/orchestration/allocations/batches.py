@@ -70,7 +70,7 @@ class Network:
 
     def zone(self, node: FulfilmentNode) -> ZoneInfo:
         """A node's time zone."""
-        return self._remembered(("zone", node.id), lambda: ZoneInfo(node.time_zone))
+        return self.remembered(("zone", node.id), lambda: ZoneInfo(node.time_zone))
 
     def opening(self, node: FulfilmentNode, day: date) -> tuple[float, float]:
         """When a node opens and closes on a local day, in seconds since 1970."""
@@ -79,19 +79,20 @@ class Network:
             opens, closes = nodes.opening(node, day)
             return opens.timestamp(), closes.timestamp()
 
-        return self._remembered(("opening", node.id, day), found)
+        return self.remembered(("opening", node.id, day), found)
 
     def node_cutoff(self, node: FulfilmentNode, service: str, day: date) -> float:
         """Until when an order of a local day leaves a node by a service, in seconds since 1970."""
         key = ("node_cutoff", node.id, service, day)
-        return self._remembered(key, lambda: nodes.cutoff(node, day, service=service).timestamp())
+        return self.remembered(key, lambda: nodes.cutoff(node, day, service=service).timestamp())
 
     def carrier_cutoff(self, terms: ServiceTerms, day: date, zone: ZoneInfo) -> float:
         """Until when a service takes shipments of a local day, in seconds since 1970."""
         key = ("carrier_cutoff", terms.carrier.id, terms.code, day, zone.key)
-        return self._remembered(key, lambda: terms.cutoff(day, zone=zone).timestamp())
+        return self.remembered(key, lambda: terms.cutoff(day, zone=zone).timestamp())
 
-    def _remembered(self, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
+    def remembered(self, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
+        """What was found before under this key, or is found now."""
         if key not in self.calendar:
             self.calendar[key] = find()
         found: Found = self.calendar[key]

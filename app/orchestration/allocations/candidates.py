@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -82,16 +83,24 @@ class Ways:
         self._columns = columns(network.nodes, self.batch, network) if network.nodes else []
         self._lacks = [lacking(self.batch, node, network) for node in network.nodes]
 
-    def candidates(self, number: int) -> list[Candidate]:
-        """The ways that are possible for one order, cheapest first."""
-        found = [
-            candidate_of(column, self.batch, number)
-            for of_node, lacks in zip(self._columns, self._lacks, strict=True)
-            if not lacks[number]
-            for column in of_node
-            if column.stage[number] == POSSIBLE
-        ]
+    def candidates(self, number: int, *, most: int) -> list[Candidate]:
+        """The cheapest ways that are possible for one order, cheapest first."""
+        columns, possible, costs = self._table
+        numbers = np.flatnonzero(possible[:, number])
+        best = numbers[np.argsort(costs[numbers, number], kind="stable")[:most]]
+        found = [candidate_of(columns[place], self.batch, number) for place in best.tolist()]
         return sorted(found, key=lambda candidate: (candidate.cost_minor, candidate.id))
+
+    @cached_property
+    def _table(self) -> tuple[list[Column], Flags, Minors]:
+        """All columns, whether each is possible, and its cost: [columns, demands]."""
+        columns = [column for of_node in self._columns for column in of_node]
+        if not columns:
+            nothing = (0, len(self.batch))
+            return [], np.zeros(nothing, dtype=bool), np.zeros(nothing, dtype=np.int64)
+        lacks = [lacks for lacks, of_node in zip(self._lacks, self._columns, strict=True) for _ in of_node]
+        possible = np.array([column.stage == POSSIBLE for column in columns]) & ~np.array(lacks)
+        return columns, possible, np.array([column.cost for column in columns])
 
     def ruled_out(self, number: int) -> Iterator[RuledOut]:
         """What rules out the nodes and carriers that cannot serve one order."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from app.models import FulfilmentNode
-from app.orchestration.allocations.batches import Demand, Network
+from app.orchestration.allocations.batches import LATER_DAYS, Demand, Network
 from app.orchestration.allocations.candidates import Candidate, Part, RuledOut, Ways
 from app.orchestration.allocations.splits import splits
 from app.orchestration.nodes import policies as nodes
@@ -23,6 +23,8 @@ from app.solvers.allocation.problem import (
 # Leaving an order out costs far more than any way to serve it, and more the more urgent it is.
 LEFT_OUT_MINOR = 1_000_000
 LEFT_OUT_PER_PRIORITY_MINOR = 10_000
+# A small batch weighs every way; a larger one the cheapest of each order: the others are hardly ever taken.
+SMALL_BATCH, MOST_WAYS = 200, 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +89,8 @@ def possible(demands: Sequence[Demand], network: Network) -> Possible:
     if not demands:
         return Possible(candidates=[], ruled_out=[])
     ways = Ways(demands, network)
-    found = [ways.candidates(number) for number in range(len(demands))]
+    most = MOST_WAYS if len(demands) > SMALL_BATCH else len(network.nodes) * len(network.services) * LATER_DAYS
+    found = [ways.candidates(number, most=most) for number in range(len(demands))]
     divided = {
         number: demand
         for number, demand in enumerate(demands)
@@ -134,15 +137,19 @@ def drawn(part: Part, loaded: Loaded, resources: dict[str, Resource]) -> Iterato
         yield id, 1
 
 
-def _carrier_limits(part: Part, network: Network) -> Iterator[str]:
+def _carrier_limits(part: Part, network: Network) -> list[str]:
     """The carrier's day, that of the service where it has a limit of its own, and contracts with a maximum."""
-    terms = network.terms[part.carrier.id, part.service]
-    yield f"carrier|{part.carrier.id}|{part.day}"
-    if terms.document.daily_limit is not None:
-        yield f"carrier|{part.carrier.id}|{part.day}|{part.service}"
-    for contract in terms.contracts_on(part.day):
-        if contract.maximum_shipments is not None:
-            yield f"contract|{contract.id}"
+    key = ("limits", part.carrier.id, part.service, part.day)
+
+    def found() -> list[str]:
+        terms = network.terms[part.carrier.id, part.service]
+        limits = [f"carrier|{part.carrier.id}|{part.day}"]
+        if terms.document.daily_limit is not None:
+            limits.append(f"carrier|{part.carrier.id}|{part.day}|{part.service}")
+        contracts = [row for row in terms.contracts_on(part.day) if row.maximum_shipments is not None]
+        return [*limits, *(f"contract|{contract.id}" for contract in contracts)]
+
+    return network.remembered(key, found)
 
 
 def _of_stock(id: str, node: FulfilmentNode, sku: str, network: Network) -> Resource:
