@@ -21,6 +21,8 @@ from app.orchestration.shipments import returns
 from app.orchestration.tenders import lateness
 from app.orchestration.tenders import operations as tenders
 
+MADE_DUE_BY_TIME = (tenders.expire_due, lateness.watch, returns.send_back_due)
+
 
 def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:
     """Every durable reader of the event log."""
@@ -36,10 +38,8 @@ def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:
 
 async def carry_events(workshop: Workshop) -> None:
     """What time made due, and then the event log to its readers."""
-    async with workshop.database.transaction() as session:
-        await tenders.expire_due(session, now=clock.now())
-        await lateness.watch(session, now=clock.now())
-        await returns.send_back_due(session, now=clock.now())
+    for act in MADE_DUE_BY_TIME:
+        await workshop.database.run(partial(act, now=clock.now()))
     if await relay.drain(workshop.database, readers_of(workshop), exceptions.record_event_passed_over):
         await workshop.doorbell.ring(QueueName.NOTIFY)
 
