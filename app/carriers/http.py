@@ -5,6 +5,7 @@ and every other 5xx. A 4xx is never tried again. Redirects are not followed: the
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -66,11 +67,15 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         host, port = request.url.host, request.url.port or outbound.DEFAULT_PORTS[request.url.scheme]
         outbound.check_url(str(request.url), allowed_hosts=self._allowed)
         try:
-            address = await outbound.checked_address(host, port, allowed_hosts=self._allowed)
+            addresses = await outbound.checked_addresses(host, port, allowed_hosts=self._allowed)
         except OSError as error:
             raise httpx.ConnectError(str(error), request=request) from error
-        request.url = request.url.copy_with(host=address)
-        request.extensions = {**request.extensions, "sni_hostname": host}
+        url, request.extensions = request.url, {**request.extensions, "sni_hostname": host}
+        for address in addresses[:-1]:
+            request.url = url.copy_with(host=address)
+            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._inner.handle_async_request(request)
+        request.url = url.copy_with(host=addresses[-1])
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -110,6 +115,10 @@ class HttpCaller:
             try:
                 answer = await _once(http, outgoing)
             except httpx.TransportError as error:
+                if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                    raise PermanentFailure(
+                        "CERTIFICATE_REFUSED", f"The certificate of {self._carrier} is not to be trusted: {error}"
+                    ) from error
                 if is_last or not _may_repeat(outgoing, error):
                     raise self._unreachable(_what(error)) from error
                 await asyncio.sleep(PAUSES_SECONDS[number])

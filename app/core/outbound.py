@@ -44,8 +44,11 @@ def check_url(url: str, *, allowed_hosts: Collection[str], field: str | None = N
         raise _refused(host, field=field)
 
 
-async def checked_address(host: str, port: int, *, allowed_hosts: Collection[str]) -> str:
-    """The address to connect to. Refuses a name of which any address is not public, but for the allowed ones."""
+async def checked_addresses(host: str, port: int, *, allowed_hosts: Collection[str]) -> list[str]:
+    """The addresses to connect to, the likeliest first.
+
+    Refuses a name of which any address is not public, unless its host is allowed. Raises OSError where it has none.
+    """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -53,7 +56,7 @@ async def checked_address(host: str, port: int, *, allowed_hosts: Collection[str
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     if not is_allowed(host, port, allowed_hosts) and not all(is_public(address) for address in addresses):
         raise _refused(host)
-    return str(addresses[0])
+    return list(dict.fromkeys(str(address) for address in addresses))
 
 
 def is_allowed(host: str, port: int, allowed_hosts: Collection[str]) -> bool:

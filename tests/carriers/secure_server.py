@@ -26,8 +26,9 @@ LABEL = b"%PDF-1.4 a label of karrio's"
 OK = {"title": "OK", "statusCode": 200}
 
 
-def certificate(folder: Path, *, for_address: str = "127.0.0.1") -> tuple[Path, Path]:
-    """A self-signed certificate for an address, and its key, as PEM files."""
+def certificate(folder: Path, *, for_address: str = "127.0.0.1", for_name: str | None = None) -> tuple[Path, Path]:
+    """A self-signed certificate for an address, or for a name instead, and its key, as PEM files."""
+    subject = x509.IPAddress(ipaddress.ip_address(for_address)) if for_name is None else x509.DNSName(for_name)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "carrier.test")])
     now = clock.wall_now()
@@ -39,7 +40,7 @@ def certificate(folder: Path, *, for_address: str = "127.0.0.1") -> tuple[Path, 
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(for_address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([subject]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -119,10 +120,12 @@ class SecureServer:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, for_address: str = "127.0.0.1") -> AsyncIterator[SecureServer]:
+async def running(
+    folder: Path, *, for_address: str = "127.0.0.1", for_name: str | None = None
+) -> AsyncIterator[SecureServer]:
     """The server, until the block ends."""
     carrier = SecureServer()
-    carrier.certificate, key = certificate(folder, for_address=for_address)
+    carrier.certificate, key = certificate(folder, for_address=for_address, for_name=for_name)
     app = Starlette(routes=[Route("/{path:path}", carrier.answer, methods=["GET", "POST", "DELETE"])])
     config = uvicorn.Config(
         app,

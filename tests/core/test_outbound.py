@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from app.core.outbound import AddressRefused, check_url, checked_address, is_public
+from app.core.outbound import AddressRefused, check_url, checked_addresses, is_public
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -64,16 +64,16 @@ def test_a_public_address_and_an_allowed_host_pass() -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "0"])
 async def test_a_name_is_judged_by_the_addresses_it_has(host: str) -> None:
     with pytest.raises(AddressRefused):
-        await checked_address(host, 80, allowed_hosts=NOBODY)
+        await checked_addresses(host, 80, allowed_hosts=NOBODY)
 
 
 async def test_an_allowed_name_is_connected_to_by_the_address_that_was_found() -> None:
-    assert await checked_address("127.0.0.1", 80, allowed_hosts={"127.0.0.1:80"}) == "127.0.0.1"
+    assert await checked_addresses("127.0.0.1", 80, allowed_hosts={"127.0.0.1:80"}) == ["127.0.0.1"]
 
 
 async def test_a_name_that_nobody_has_is_a_connection_that_fails() -> None:
     with pytest.raises(OSError, match="cannot be resolved"):
-        await checked_address("no-such-host.invalid", 443, allowed_hosts=NOBODY)
+        await checked_addresses("no-such-host.invalid", 443, allowed_hosts=NOBODY)
 
 
 @pytest.mark.parametrize(("address", "expected"), [("1.1.1.1", True), ("2606:4700::1111", True), ("::", False)])
