@@ -47,7 +47,12 @@ def main(arguments: list[str] | None = None) -> None:
     on_progress = _silent if given.json else _printed
     figures: Figures = {"day": vars(day), "options": posed.table.options, "methods": {}}
     methods: Figures = figures["methods"]
-    methods["doorstep"] = batch(posed.table, seconds=given.seconds, threads=given.threads, on_progress=on_progress)
+    stop = StoppingRule(
+        seconds=None if given.processor_seconds else given.seconds,
+        processor_seconds=given.processor_seconds,
+        threads=given.threads,
+    )
+    methods["doorstep"] = batch(posed.table, stop=stop, on_progress=on_progress)
     for name, keys in (
         ("nearest node, cheapest carrier", _nearest(posed)),
         ("greedy", posed.table.costs.astype(np.float64)),
@@ -86,6 +91,8 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
         ("seconds", 55.0, "seconds that the batch may take, compiling left out"),
     ):
         parser.add_argument(f"--{name}", type=float, default=share, help=f"{meaning} ({share})")
+    meaning = "of the processor for the batch, in place of --seconds: for a machine that does other work too"
+    parser.add_argument("--processor-seconds", type=float, help=f"seconds {meaning}")
     parser.add_argument("--rolling", action="store_true", help="also decide the day order by order")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
@@ -109,10 +116,10 @@ def _warm_up() -> None:
     roll(WARM_UP, of, posed.table, refreshes=1, samples=1, threads=1)
 
 
-def batch(table: AllocationTable, *, seconds: float, threads: int, on_progress: OnProgress) -> Figures:
+def batch(table: AllocationTable, *, stop: StoppingRule, on_progress: OnProgress) -> Figures:
     """The whole day at once."""
     began = time.process_time(), time.perf_counter()
-    answer = search(table, stop=StoppingRule(seconds=seconds, threads=threads), seed=1, on_progress=on_progress)
+    answer = search(table, stop=stop, seed=1, on_progress=on_progress)
     return {**_figures(table, answer.chosen, began), "bound": answer.prices.bound, "rounds": answer.rounds}
 
 
