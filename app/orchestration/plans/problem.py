@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 
 from app.models import Driver, FulfilmentNode, Order, Shipment, Vehicle
 from app.orchestration.nodes.policies import at_minute
-from app.orchestration.policies.documents import Planning
+from app.orchestration.policies.documents import Planning, Promises
+from app.orchestration.policies.promises import territory_of
 from app.orchestration.travel import ROAD
+from app.orchestration.weekdays import weekday
 from app.solvers.routing import problem as routing
-from app.solvers.routing.problem import Break, DrivingRule, Location, RoutingProblem, TimeWindow, Visit
+from app.solvers.routing.problem import Break, DrivingRule, Location, RoutingProblem, TimeWindow, TrafficProfile, Visit
 
 UNSERVED_MINOR = 1_000_000.0
 SECONDS_AN_HOUR, SECONDS_A_MINUTE = 3_600, 60
@@ -47,11 +49,15 @@ class Van:
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
-    """The shipments of one order that leave together. `release`: its goods are at the node from then on."""
+    """The shipments of one order that leave together. `release`: its goods are at the node from then on.
+
+    `drafted`: the vehicle of the problem that the node's latest draft has for it.
+    """
 
     order: Order
     shipments: Sequence[Shipment]
     release: datetime | None = None
+    drafted: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,7 @@ class Loaded:
     now: datetime
     days: int = 1
     planning: Planning = field(default_factory=Planning)
+    promises: Promises = field(default_factory=Promises)
 
     @cached_property
     def midnight(self) -> datetime:
@@ -104,7 +111,27 @@ def pose(loaded: Loaded) -> RoutingProblem:
         visits=tuple(_visit(drop, place, loaded, fleets) for place, drop in enumerate(loaded.drops, start=1)),
         road=ROAD,
         balance_cost_per_second=loaded.planning.balance_minor_per_hour / SECONDS_AN_HOUR,
+        traffic=_traffic(loaded.planning),
     )
+
+
+def _traffic(rules: Planning) -> Mapping[str, TrafficProfile]:
+    if not rules.traffic:
+        return {}
+    profile = TrafficProfile(
+        starts_seconds=tuple(band.from_minute * SECONDS_A_MINUTE for band in rules.traffic),
+        speed_factors=tuple(band.speed_factor for band in rules.traffic),
+    )
+    return {routing.DEFAULT_PROFILE: profile}
+
+
+def _visit_days(drop: Drop, loaded: Loaded) -> frozenset[int] | None:
+    """Over several days, those on which the order's territory is visited; None: any."""
+    found = territory_of(loaded.promises, drop.order.postal_code)
+    if found is None or loaded.days == 1:
+        return None
+    days = {index: weekday(loaded.day + timedelta(days=index)) for index in range(loaded.days)}
+    return frozenset(index for index, named in days.items() if named in found.weekdays) or None
 
 
 def _vehicle(van: Van, loaded: Loaded) -> routing.Vehicle | None:
@@ -191,6 +218,9 @@ def _visit(drop: Drop, place: int, loaded: Loaded, fleets: Mapping[uuid.UUID, fr
         unserved_penalty=UNSERVED_MINOR * (1 + drop.order.priority / 100),
         allowed_vehicle_ids=None if len(allowed) == len(loaded.vans) else allowed,
         release_seconds=None if drop.release is None else max(0, _seconds(drop.release, loaded)),
+        allowed_days=_visit_days(drop, loaded),
+        published_vehicle_id=drop.drafted if rules.change_minor and drop.drafted in loaded.vans_by_id else None,
+        change_cost=float(rules.change_minor),
     )
 
 

@@ -80,15 +80,35 @@ async def to_plan(
     ends = at_minute(day + timedelta(days=days), 0, zone=ZoneInfo(node.time_zone))
     busy = await _busy(session, node)
     vans = await _vans(session, node, busy, leave_after=leave_after)
+    policy = await rules.current(session)
+    drafted = await _drafted(session, node, day, days) if policy.planning.change_minor else {}
+    drops = await _drops(session, node, ends)
     return Loaded(
         node=node,
         day=day,
         days=days,
-        drops=await _drops(session, node, ends),
+        drops=[replace(drop, drafted=drafted.get(drop.order.id)) for drop in drops],
         vans=[replace(van, day_index=index) for index in range(days) for van in vans],
         now=now,
-        planning=(await rules.current(session)).planning,
+        planning=policy.planning,
+        promises=policy.promises,
     )
+
+
+async def _drafted(session: AsyncSession, node: FulfilmentNode, day: date, days: int) -> dict[uuid.UUID, str]:
+    """Order -> the vehicle of the problem that the node's drafts of these days have for it."""
+    found = await session.execute(
+        select(col(Stop.order_id), col(Route.vehicle_id), col(Plan.date))
+        .join(Route, col(Route.id) == col(Stop.route_id))
+        .join(Plan, col(Plan.id) == col(Route.plan_id))
+        .where(
+            col(Plan.node_id) == node.id,
+            col(Plan.state) == PlanState.DRAFT,
+            col(Plan.date) >= day,
+            col(Plan.date) < day + timedelta(days=days),
+        )
+    )
+    return {order_id: f"{vehicle_id}@{(planned - day).days}" for order_id, vehicle_id, planned in found.all()}
 
 
 async def _busy(session: AsyncSession, node: FulfilmentNode) -> dict[uuid.UUID, datetime]:

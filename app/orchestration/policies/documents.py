@@ -93,10 +93,18 @@ class Lunch(Part):
     to_minute: Annotated[int, Field(ge=0, lt=1_440)] = 840
 
 
+class TrafficBand(Part):
+    """How fast traffic flows from a minute of the local day on, until the next band: 0.5 doubles travel times."""
+
+    from_minute: Annotated[int, Field(ge=0, lt=1_440)]
+    speed_factor: Annotated[float, Field(gt=0, le=3)]
+
+
 class Planning(Part):
     """What an own fleet's routes have to keep to, and what they may do at a price. None: no such rule.
 
     `setup_seconds` are for parking, once per place. Windows are hard, or missed at `late_minor_per_hour`.
+    `change_minor` is the price of another vehicle than the node's latest draft has for an order.
     """
 
     setup_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
@@ -111,6 +119,15 @@ class Planning(Part):
     rest_after_minutes: Positive | None = None
     rest_minutes: Positive = 45
     balance_minor_per_hour: NonNegative = 0
+    change_minor: NonNegative = 0
+    traffic: tuple[TrafficBand, ...] = ()
+
+    @model_validator(mode="after")
+    def _traffic_covers_the_day(self) -> Self:
+        starts = [band.from_minute for band in self.traffic]
+        if starts and (starts[0] != 0 or starts != sorted(set(starts))):
+            raise ValueError(f"the traffic bands begin at {starts}; the first begins at 0, each later than the last")
+        return self
 
 
 class Tendering(Part):

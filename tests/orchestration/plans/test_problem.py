@@ -1,0 +1,146 @@
+"""From a policy's rules and a node's rows to the words of the routing problem."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.models import Driver, Shipment, Vehicle
+from app.orchestration.plans.problem import Drop, Loaded, Van, pose
+from app.orchestration.policies.documents import parse
+from app.orchestration.travel import ROAD
+from app.solvers.routing.problem import Break, DrivingRule, RoutingProblem, TimeWindow, TrafficProfile
+from tests.factories.callers import a_carrier, an_order
+from tests.factories.stock import a_node
+
+MONDAY = date(2026, 5, 4)
+CARRIER = a_carrier("own")
+
+
+def at(hour: int, day: date = MONDAY) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=ZoneInfo("Europe/Lisbon"))
+
+
+def a_van() -> Van:
+    vehicle = Vehicle(
+        registration="V1",
+        carrier_id=CARRIER.id,
+        node_id=CARRIER.id,
+        max_weight_kg=500,
+        max_volume_l=2_000,
+        fixed_minor=1_000,
+        per_km_minor=30,
+        per_hour_minor=1_800,
+    )
+    driver = Driver(reference="D1", name="Dario", carrier_id=CARRIER.id, shift_start_minute=480, shift_end_minute=1_080)
+    return Van(vehicle=vehicle, driver=driver, free_from=at(0))
+
+
+def a_drop(*, postal_code: str | None = None) -> Drop:
+    order = an_order()
+    order.postal_code = postal_code
+    shipment = Shipment(
+        reference="4711/1",
+        order_id=order.id,
+        node_id=CARRIER.id,
+        carrier_id=CARRIER.id,
+        service="STANDARD",
+        window_start=at(10),
+        window_end=at(12),
+        weight_kg=1.5,
+        volume_l=2.0,
+        currency="EUR",
+    )
+    return Drop(order=order, shipments=[shipment])
+
+
+def posed(planning: dict[str, Any] | None = None, **rest: Any) -> RoutingProblem:
+    document = parse({"planning": planning or {}, **rest.pop("document", {})})
+    given: dict[str, Any] = {"drops": [a_drop()], "vans": [a_van()]} | rest
+    return pose(
+        Loaded(
+            node=a_node(),
+            day=MONDAY,
+            now=at(6),
+            planning=document.planning,
+            promises=document.promises,
+            **given,
+        )
+    )
+
+
+def test_without_rules_a_van_has_its_shift_its_loads_and_its_costs_alone() -> None:
+    (vehicle,), (visit,) = (problem := posed()).vehicles, problem.visits
+    assert (vehicle.shift, vehicle.capacities) == (
+        TimeWindow(start_seconds=8 * 3_600, end_seconds=18 * 3_600),
+        (500_000, 2_000_000),
+    )
+    assert (vehicle.fixed_cost, vehicle.cost_per_metre, vehicle.cost_per_second) == (1_000.0, 0.03, 0.5)
+    assert (vehicle.breaks, vehicle.driving_rule, vehicle.reload_locations, vehicle.max_trips) == ((), None, (), 1)
+    assert visit.windows == (TimeWindow(start_seconds=10 * 3_600, end_seconds=12 * 3_600),)
+    assert (visit.demand, visit.setup_seconds, visit.late_cost_per_second) == ((1_500, 2_000), 0, None)
+    assert (problem.road, problem.traffic, problem.balance_cost_per_second) == (ROAD, {}, 0.0)
+
+
+def test_a_policys_rules_reach_every_van() -> None:
+    rules = {
+        "maxStops": 40,
+        "maxRouteMinutes": 480,
+        "regularMinutes": 420,
+        "overtimeMinorPerHour": 3_600,
+        "maxTrips": 3,
+        "reloadMinutes": 20,
+        "lunch": {"minutes": 30, "fromMinute": 690, "toMinute": 840},
+        "restAfterMinutes": 270,
+        "restMinutes": 45,
+        "balanceMinorPerHour": 7_200,
+    }
+    problem = posed(rules)
+    (vehicle,) = problem.vehicles
+    assert (vehicle.max_stops, vehicle.max_duration_seconds, vehicle.regular_seconds) == (40, 28_800, 25_200)
+    assert (vehicle.overtime_cost_per_second, vehicle.max_trips) == (1.0, 3)
+    assert (vehicle.reload_locations, vehicle.reload_seconds) == ((0,), 1_200)
+    noon = TimeWindow(start_seconds=41_400, end_seconds=50_400)
+    assert vehicle.breaks == (Break(windows=(noon,), duration_seconds=1_800),)
+    assert vehicle.driving_rule == DrivingRule(max_work_seconds=16_200, break_seconds=2_700)
+    assert problem.balance_cost_per_second == 2.0
+
+
+def test_parking_late_arrival_and_traffic_are_as_the_policy_says() -> None:
+    bands = [{"fromMinute": 0, "speedFactor": 1.0}, {"fromMinute": 1_020, "speedFactor": 0.8}]
+    problem = posed({"setupSeconds": 90, "lateMinorPerHour": 1_800, "traffic": bands})
+    (visit,) = problem.visits
+    assert (visit.setup_seconds, visit.late_cost_per_second) == (90, 0.5)
+    assert problem.traffic == {"default": TrafficProfile(starts_seconds=(0, 61_200), speed_factors=(1.0, 0.8))}
+
+
+def test_another_vehicle_than_the_draft_has_costs_what_the_policy_says() -> None:
+    van = a_van()
+    drop = a_drop()
+    drafted = Drop(order=drop.order, shipments=drop.shipments, drafted=van.id)
+    (visit,) = posed({"changeMinor": 250}, vans=[van], drops=[drafted]).visits
+    assert (visit.published_vehicle_id, visit.change_cost) == (van.id, 250.0)
+    (visit,) = posed({}, vans=[van], drops=[drafted]).visits
+    assert visit.published_vehicle_id is None
+
+
+def test_over_several_days_a_territory_is_visited_on_its_own_days() -> None:
+    promises = {
+        "promises": {
+            "slots": [{"startMinute": 480, "endMinute": 1_080}],
+            "territories": [{"name": "North", "postalCodePrefixes": ["44"], "weekdays": ["TUE", "THU"]}],
+        }
+    }
+    drops = [a_drop(postal_code="4400-001"), a_drop(postal_code="1000-001")]
+    problem = posed(drops=drops, days=4, document=promises)
+    assert [visit.allowed_days for visit in problem.visits] == [frozenset({1, 3}), None]
+    assert [visit.allowed_days for visit in posed(drops=drops, document=promises).visits] == [None, None]
+
+
+def test_each_day_of_a_horizon_has_its_own_shift() -> None:
+    van = a_van()
+    second = Van(vehicle=van.vehicle, driver=van.driver, free_from=at(0), day_index=1)
+    problem = posed(vans=[van, second], days=2)
+    assert [(vehicle.day, vehicle.shift.start_seconds) for vehicle in problem.vehicles] == [
+        (0, 8 * 3_600),
+        (1, int(timedelta(days=1, hours=8).total_seconds())),
+    ]
