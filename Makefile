@@ -25,6 +25,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c '' 2>/dev/null || $(MAKE) --no-print-directory $(BIN)/python
 	@echo "Installing Doorstep with $$($(BIN)/python --version) into $(VENV); the first time takes a minute or two."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@echo "Compiling the routing engine; this takes up to a minute."
+	@$(BIN)/python -m app.solvers.routing.warming
 	@touch $(STAMP)
 
 # Debian's python3 comes without ensurepip: root installs it, everybody else borrows the machine's pip or virtualenv.

@@ -26,6 +26,7 @@ from app.solvers.routing.savings import savings_routes
 from app.solvers.routing.schedule import Terms, timetable
 from app.solvers.routing.solution import Quality, RoutingSolution
 from app.solvers.routing.validation import require_valid
+from app.solvers.routing.warming import warm_up
 from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
@@ -50,6 +51,7 @@ def solve(
     Refuses a problem that contradicts itself with InvalidProblem.
     """
     require_valid(problem)
+    warm_up()
     budget, terms = Budget(stop), Terms(problem)
     orders: Mapping[str, Sequence[Item]] = {}
     iterations = 0
