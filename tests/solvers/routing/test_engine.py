@@ -9,7 +9,7 @@ from app.solvers.routing import searching
 from app.solvers.routing.checker import check
 from app.solvers.routing.grouping import Part
 from app.solvers.routing.ortools_engine import Orders, keep_drivable, solve
-from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
+from app.solvers.routing.problem import Break, Pair, RoutingProblem, Vehicle, Visit
 from app.solvers.routing.rules import visits_of
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
@@ -194,3 +194,55 @@ def test_every_answer_can_be_driven_and_accounts_for_every_visit(
         *(visit(f"v{number}", **given) for number, given in enumerate(visits)),
     )
     assert check(posed, solve(posed, stop=StoppingRule(seconds=0.2, iterations=10))) == []
+
+
+FETCH, BRING = visit("from", 2, demand=(0,), pickup=(3,)), visit("to", 8, demand=(3,))
+LUNCH = Break(windows=(window(10, 20),), duration_seconds=5 * MINUTE)
+RICH: list[tuple[RoutingProblem, dict[str, set[str]], float]] = [
+    (
+        problem(van(capacities=(3,)), FETCH, BRING, pairs=(Pair(pickup_visit_id="from", delivery_visit_id="to"),)),
+        {"van": {"from", "to"}},
+        16.0,
+    ),
+    (problem(van(), visit("late", 9, windows=(window(0, 8),), late_cost_per_second=0.05)), {"van": {"late"}}, 21.0),
+    (
+        problem(van("near"), van("liked"), visit("a", 5, vehicle_costs={"liked": -2.0, "near": 1.0})),
+        {"liked": {"a"}},
+        8.0,
+    ),
+    (
+        problem(van(), van("other"), visit("a", 4), visit("b", 5), apart=(frozenset("ab"),)),
+        {"van": {"a"}, "other": {"b"}},
+        18.0,
+    ),
+    (
+        problem(van(breaks=(LUNCH,)), visit("a", 9, windows=(window(0, 9),)), visit("b", 15)),
+        {"van": {"a", "b"}},
+        30.0,
+    ),
+    (
+        problem(van(frozen_visit_ids=("far", "near")), visit("near", 2), visit("far", 9), visit("last", 8)),
+        {"van": {"far", "near", "last"}},
+        30.0,
+    ),
+    (
+        problem(van(capacities=(2,), reload_locations=(0,)), visit("a", 3, demand=(2,)), visit("b", 5, demand=(2,))),
+        {"van": {"a", "b"}},
+        16.0,
+    ),
+    (
+        problem(van(), visit("home", 9, group="g"), visit("locker", 2, group="g")),
+        {"van": {"locker"}},
+        4.0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("posed", "expected", "cost"), RICH)
+def test_what_it_models_and_what_it_repairs_comes_out_as_by_hand(
+    posed: RoutingProblem, expected: dict[str, set[str]], cost: float
+) -> None:
+    solution = solve(posed, stop=STOP)
+    assert check(posed, solution) == []
+    assert {frozenset(ids) for ids in served(solution).values()} == {frozenset(ids) for ids in expected.values()}
+    assert solution.cost == pytest.approx(cost)
