@@ -55,6 +55,8 @@ class CarrierDesk:
     database: Database
     settings: GatewaySettings
     blobs: BlobStore
+    watch_every_seconds: float = 60.0
+    _watched_at: float = float("-inf")
     _gateways: dict[tuple[uuid.UUID, int], Gateway] = field(default_factory=dict)
     _at_work: dict[Hashable, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -109,7 +111,9 @@ class CarrierDesk:
         """Reads what came, writes what is to go, and looks for what should have come."""
         await self.read_files()
         await self.write_files()
-        await self.database.run(lambda session: watching.watch(session, now=clock.now()))
+        if clock.stopwatch() - self._watched_at >= self.watch_every_seconds:
+            self._watched_at = clock.stopwatch()
+            await self.database.run(lambda session: watching.watch(session, now=clock.now()))
 
     async def _book_all(self, carrier_id: uuid.UUID) -> None:
         while await self.book(carrier_id):

@@ -52,6 +52,7 @@ def a_desk(database: Database, folder: Path, secrets: Mapping[str, SecretStr]) -
     return CarrierDesk(
         database=database,
         settings=GatewaySettings(edi_root=folder / "edi", secrets=Secrets(secrets), private_hosts=LOCAL),
+        watch_every_seconds=0,
         blobs=BlobStore.from_settings(settings_for(database, folder, "redis://127.0.0.1:1/0")),
     )
 
