@@ -58,7 +58,9 @@ async def test_a_child_gives_the_engines_answer_and_tells_how_far_it_is() -> Non
         "allocation", GIVEN, stop=StoppingRule(seconds=20), seed=0, limit_seconds=60, on_progress=told.append
     )
     assert {choice.order_id: choice.option_id for choice in solution.choices} == {"easy": "far", "hard": "near"}
-    assert [progress.fraction for progress in told] == [0.0, 0.1, 0.95]
+    fractions = [progress.fraction for progress in told]
+    assert (fractions[0], fractions[-1]) == (0.0, 0.95)
+    assert fractions == sorted(fractions)
 
 
 async def test_a_child_that_is_too_slow_is_gone_at_its_limit(tmp_path: Path) -> None:

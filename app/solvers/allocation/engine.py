@@ -22,6 +22,8 @@ MOST_FOR_EXACT = 60_000
 # So much of the time is the exact search's, where there is one.
 EXACT_SHARE = 0.7
 LEAST_SECONDS = 0.01
+# Where an exact search follows, the progress up to here is the first search's.
+FIRST_PART = 0.6
 
 
 def solve(
@@ -31,14 +33,23 @@ def solve(
     require_valid(problem)
     budget, table = Budget(stop), table_of(problem)
     is_small = table.options <= MOST_FOR_EXACT
-    answer = search(table, stop=_first_rule(stop) if is_small else stop, seed=seed, on_progress=on_progress)
+    if is_small:
+        answer = search(table, stop=_first_rule(stop), seed=seed, on_progress=_first_part(on_progress))
+    else:
+        answer = search(table, stop=stop, seed=seed, on_progress=on_progress)
     chosen, quality = answer.chosen, _quality(answer, budget)
     if is_small and not quality.is_optimal and (answer.gap > stop.relative_gap or stop.relative_gap == 0):
-        on_progress(Progress(fraction=0.6, message=f"Closing a gap of {answer.objective - answer.prices.bound}."))
+        on_progress(
+            Progress(fraction=FIRST_PART, message=f"Closing a gap of {answer.objective - answer.prices.bound}.")
+        )
         found = search_exactly(table, answer, stop=_exact_rule(stop, budget), seed=seed)
         chosen, quality = found.chosen, _exact_quality(table, found, budget)
     on_progress(Progress(fraction=0.95, message="Explaining the choices."))
     return _solution(problem, table, chosen, answer, quality)
+
+
+def _first_part(on_progress: OnProgress) -> OnProgress:
+    return lambda progress: on_progress(replace(progress, fraction=FIRST_PART * progress.fraction))
 
 
 def _first_rule(stop: StoppingRule) -> StoppingRule:
