@@ -1,5 +1,6 @@
 """The network as a document: `doorstep network`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from app.auth.principals import SYSTEM
 from app.cli.deployment import console, on_database, read_json
 from app.core import clock
+from app.core.database import Session
 from app.orchestration.network import documents as networks
 from app.orchestration.network import operations as network_rows
 from app.orchestration.network import queries as network_queries
@@ -19,10 +21,13 @@ commands = typer.Typer(name="network", help="Services, zones, rate cards, contra
 @commands.command("import")
 def import_network(file: Annotated[Path, typer.Argument(help="The document, as JSON.", exists=True)]) -> None:
     """Take a network document over: all of it or nothing. What it leaves out stays as it is."""
-    document = networks.parse(read_json(file))
-    changed = on_database(
-        lambda session, secret: network_rows.take_over(session, document=document, actor=SYSTEM, now=clock.now())
-    )
+    told = read_json(file)
+
+    async def take_over(session: Session, secret: str) -> Counter[str]:
+        document = networks.parse(told)
+        return await network_rows.take_over(session, document=document, actor=SYSTEM, now=clock.now())
+
+    changed = on_database(take_over)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(changed.items()) if count)
     console.print(f"Changed: {counts or 'nothing'}.")
 

@@ -10,8 +10,10 @@ from rich.table import Table
 
 from app.cli.deployment import console, on_database, read_json
 from app.core import clock
+from app.core.database import Session
 from app.orchestration.carriers import documents as services
 from app.orchestration.reports import counterfactual
+from app.orchestration.reports.counterfactual import Counterfactual
 
 commands = typer.Typer(name="report", help="What the tables say of days that are over.")
 
@@ -25,9 +27,13 @@ def report_counterfactual(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Tell what other carriers would have cost, from the log of decisions."""
-    service = None if rates is None else services.parse(read_json(rates), field=rates.name)
-    since = clock.now() - timedelta(days=days)
-    found = on_database(lambda session, secret: counterfactual.report(session, since=since, service=service))
+    asked = None if rates is None else read_json(rates)
+
+    async def read(session: Session, secret: str) -> list[Counterfactual]:
+        service = None if asked is None else services.parse(asked, field="rates")
+        return await counterfactual.report(session, since=clock.now() - timedelta(days=days), service=service)
+
+    found = on_database(read)
     if json:
         print(orjson.dumps([row.to_json() for row in found]).decode())  # noqa: T201  # plain, to be read by a script
         return

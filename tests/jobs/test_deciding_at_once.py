@@ -140,8 +140,8 @@ async def test_what_is_worth_more_elsewhere_is_left_to_others_and_the_decision_s
         assert (lost["node"], lost["rejectedBecause"]["code"]) == ("LIS", "SCARCE")
         assert lost["scarcityMinor"] == 120
         assert lost["rejectedBecause"]["detail"] == (
-            "It is 0.14 EUR cheaper for its distance, but what it takes of its last 3 of APPLE at LIS (1) is worth"
-            " 1.20 EUR elsewhere today."
+            "It is 0.14 EUR cheaper for its distance, but 1 of the last 3 of APPLE at LIS is worth 1.20 EUR elsewhere"
+            " today."
         )
         assert decision.detail["goods"]["weightKg"] == 1.5
 

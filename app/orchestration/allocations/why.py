@@ -103,8 +103,8 @@ def _worth_elsewhere(offer: Offer, limits: Mapping[str, Limit], *, currency: str
     worth = {id: limits[id].price_minor * amount for id, amount in offer.uses.items()}
     id = max(worth, key=lambda key: (worth[key], key))
     limit, amount = limits[id], offer.uses[id]
-    left = f"its last {limit.left} of {limit.name}" if limit.left > 1 else f"the last of {limit.name}"
-    return f"what it takes of {left} ({amount}) is worth {_money(round(worth[id]), currency)} elsewhere today"
+    left = f"{amount} of the last {limit.left} of {limit.name}" if limit.left > 1 else f"the last of {limit.name}"
+    return f"{left} is worth {_money(round(worth[id]), currency)} elsewhere today"
 
 
 def _money(minor: int, currency: str) -> str:
