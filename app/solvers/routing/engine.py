@@ -36,7 +36,8 @@ FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 KERNEL_SHARE = 0.4
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
-MOST_FOR_PYVRP = 3_000
+# Processes of their own pay for neither few visits nor very many.
+FEWEST_FOR_PYVRP, MOST_FOR_PYVRP = 40, 3_000
 # Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not.
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
 STEPS_A_SECOND = 100_000
@@ -91,7 +92,9 @@ def _by_rules(
 ) -> tuple[Mapping[str, Sequence[Item]], int]:
     """The kernel with whole routes timed; then, where PyVRP knows all the rules too, PyVRP from there on."""
     problem = terms.problem
-    helps = len(problem.visits) <= MOST_FOR_PYVRP and not any(unknown_to_pyvrp(pyvrp_search.with_matrix(problem)))
+    helps = FEWEST_FOR_PYVRP <= len(problem.visits) <= MOST_FOR_PYVRP and not any(
+        unknown_to_pyvrp(pyvrp_search.with_matrix(problem))
+    )
 
     def tell(share: float, found: ruled_search.Searched) -> None:
         served = sum(1 for order in found.orders.values() for _ in visits_of(order))

@@ -12,6 +12,7 @@ from app.solvers.routing.problem import Location, RoutingProblem, Vehicle, Visit
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
+from tests.solvers.routing import everything
 from tests.solvers.routing.cases import MINUTE, problem, van, visit, window
 
 STOP = StoppingRule(iterations=400)
@@ -210,3 +211,9 @@ def test_every_answer_can_be_driven_and_accounts_for_every_visit(
         *(visit(f"v{number}", **given) for number, given in enumerate(visits)),
     )
     assert check(posed, solve(posed, stop=StoppingRule(iterations=60))) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(posed=everything.problems())
+def test_whatever_rules_are_on_every_answer_holds_them(posed: RoutingProblem) -> None:
+    assert check(posed, solve(posed, stop=StoppingRule(iterations=40))) == []
