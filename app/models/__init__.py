@@ -25,7 +25,7 @@ from app.models.fleet import Driver, DriverPosition, Vehicle
 from app.models.holds import Hold, HoldState
 from app.models.idempotency import IdempotentCall
 from app.models.inventory import InventoryLevel, InventoryMovement, MovementReason
-from app.models.jobs import Job, JobKind, JobState
+from app.models.jobs import Job, JobKind, JobState, SolverPart
 from app.models.lanes import LaneDay
 from app.models.messages import Message, MessageState
 from app.models.nodes import FulfilmentNode, NodeCapacity, NodeKind
@@ -63,8 +63,8 @@ __all__ = [
     "CarrierGateway",
     "CarrierKind",
     "CarrierMilestone",
-    "CarrierService",
     "CarrierNotice",
+    "CarrierService",
     "Channel",
     "Counter",
     "Decision",
@@ -122,6 +122,7 @@ __all__ = [
     "Shipment",
     "ShipmentLine",
     "ShipmentState",
+    "SolverPart",
     "Stop",
     "StopKind",
     "StopOutcome",
