@@ -25,6 +25,7 @@ REMOVED_ON_AVERAGE = 10.0
 LONGEST_STRING = 10.0
 SPLIT_CHANCE = 0.5
 LENGTHEN_CHANCE = 0.01
+WHOLE_TRIP_CHANCE = 0.2  # where vehicles reload: only an emptied trip can move elsewhere
 ABSENT_TRIED = 12
 
 
@@ -84,13 +85,7 @@ def _to_pool(m: Any, c: int) -> None:
 def _remove_string(m: Any, r: int, c: int, length: int) -> None:
     """Remove `length` visits in a row with `c` among them; half the time some in their middle stay."""
     node = nodes(m)
-    size = routes(m)[r].size
-    kept = 0
-    if length > 1 and length < size and roll(dice(m)) < SPLIT_CHANCE:
-        kept = 1
-        while length + kept < size and roll(dice(m)) < LENGTHEN_CHANCE:
-            kept += 1
-    first = _string_start(m, c, length + kept)
+    first, length, kept = _choose_string(m, r, c, length)
     keep_from = 1 + below(dice(m), length - 1) if kept > 0 else length + kept
     before = long(node[first].prev)
     touch_route(m, r)
@@ -146,6 +141,22 @@ def _company_leaves(m: Any, c: int, r: int) -> None:
         if nodes(m)[other].route == r and not is_fixed(m, other):
             take_out(m, other)
             _to_pool(m, other)
+
+
+@compiled
+def _choose_string(m: Any, r: int, c: int, length: int) -> tuple[int, int, int]:
+    """The first visit of the string, how many leave, and how many in their middle stay."""
+    size, kept = long(routes(m)[r].size), long(0)
+    if length > 1 and length < size and roll(dice(m)) < SPLIT_CHANCE:
+        kept = long(1)
+        while length + kept < size and roll(dice(m)) < LENGTHEN_CHANCE:
+            kept += 1
+    if not m.reloading or roll(dice(m)) >= WHOLE_TRIP_CHANCE:
+        return _string_start(m, c, length + kept), length, kept
+    v = c
+    while nodes(m)[v].prev < m.visits:
+        v = long(nodes(m)[v].prev)
+    return v, size, long(0)  # what lies beyond the trip's ends stays
 
 
 @compiled

@@ -76,8 +76,8 @@ def _nothing_spent() -> float:
 
 
 def _next_turn(size: int, spent: float) -> int:
-    """About a two-hundredth of the budget; twice the last turn where no budget of time is measured."""
-    wanted = 2 * size if spent <= 0 else int(size * 0.005 / spent)
+    """About a two-thousandth of the budget; twice the last turn where no budget of time is measured."""
+    wanted = 2 * size if spent <= 0 else int(size * 0.0005 / spent)
     return max(SHORTEST_TURN, min(wanted, 2 * size, LONGEST_TURN))
 
 
