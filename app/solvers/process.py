@@ -34,7 +34,7 @@ from app.solvers.stopping import StoppingRule
 Kind = Literal["routing", "allocation"]
 # Imported by name, so that a child loads only the engine it runs.
 ENGINES: dict[str, str] = {
-    "routing": "app.solvers.routing.ortools_engine",
+    "routing": "app.solvers.routing.engine",
     "allocation": "app.solvers.allocation.engine",
 }
 PROGRESS_PREFIX = b"progress "

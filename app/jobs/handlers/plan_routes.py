@@ -184,7 +184,8 @@ async def _load(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> Loaded:
 def _tasks(problems: Sequence[RoutingProblem], *, seconds: float) -> list[RoutingTask]:
     """Each problem's share of the search, by its stops. A single problem has all cores for the time that was given."""
     if len(problems) == 1:
-        return [RoutingTask(problem=problems[0], stop=StoppingRule(seconds=max(SHORTEST_SECONDS, seconds)))]
+        stop = StoppingRule(seconds=max(SHORTEST_SECONDS, seconds), threads=REFERENCE_CORES)
+        return [RoutingTask(problem=problems[0], stop=stop)]
     stops = sum(len(problem.visits) for problem in problems)
     tasks = []
     for problem in problems:

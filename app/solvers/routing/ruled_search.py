@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from app.solvers.budget import Budget
 from app.solvers.routing.annealing import Schedule
+from app.solvers.routing.compiling import Compiled, compile_problem
 from app.solvers.routing.decomposition import first_parts
 from app.solvers.routing.flattening import flatten
 from app.solvers.routing.kernel import Improved, Plan, improve
-from app.solvers.routing.kernel.compiling import Compiled, compile_problem
 from app.solvers.routing.points import points_of
 from app.solvers.routing.problem import Reload, RoutingProblem, Vehicle, Visit
 from app.solvers.routing.rules import Item, visits_of

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.solvers.routing.checker import check
+from app.solvers.routing.compiling import compile_problem
 from app.solvers.routing.kernel import improve
-from app.solvers.routing.kernel.compiling import compile_problem
 from app.solvers.routing.problem import Pair, RoutingProblem, Vehicle, Visit
 from app.solvers.routing.schedule import Terms, plan
 from app.solvers.routing.solution import Route
