@@ -15,7 +15,8 @@ class StoppingRule:
 
     `seconds` is wall time for the whole solve; `processor_seconds` is what all its threads and processes together may
     use of the processor, which a busy machine does not change; `iterations` counts what the engine counts: improving
-    answers, in each part of a problem that is solved in parts, or steps of a search over the whole solve. An answer is repeatable from its seed only if iterations, not seconds, end the search.
+    answers, in each part of a problem that is solved in parts, or steps of a search over the whole solve. An answer is
+    repeatable from its seed only if iterations, not seconds, end the search.
     `relative_gap`: stop once the answer is proved to be within this share of the best possible, for the solvers that
     prove a bound.
     `threads`: how many processor cores the solver may use.

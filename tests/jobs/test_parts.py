@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ async def test_a_part_whose_worker_fell_silent_is_solved_again_by_another(
         (part,) = await parts.add(
             session, parent_id=job.id, requests=[sealing.seal(a_task(0), key=key)], now=clock.now()
         )
-    lost = {"now": clock.now(), "wall": clock.wall_now(), "lease": timedelta(seconds=-1), "max_attempts": 4}
+    lost: dict[str, Any] = {"now": clock.now(), "wall": clock.wall_now(), "lease": timedelta(seconds=-1), "max_attempts": 4}
     async with database.transaction() as session:
         claimed = await parts.claim_next(session, parent_id=job.id, **lost)
     assert claimed is not None
@@ -131,7 +132,7 @@ async def test_a_job_that_is_asked_to_stop_hears_of_it_and_ends_with_what_it_has
         await tools.asked.wait()
         return {"best": "so far"}
 
-    monkeypatch.setitem(HANDLERS, JobKind.PLAN_ROUTES, until_asked)  # type: ignore[arg-type]  # it is a dict
+    monkeypatch.setitem(HANDLERS, JobKind.PLAN_ROUTES, until_asked)
     async with database.transaction() as session:
         job = await operations.create(session, kind=JobKind.PLAN_ROUTES, arguments={}, actor=SYSTEM, now=clock.now())
     work = asyncio.create_task(running.run_job(workshop, str(job.id)))

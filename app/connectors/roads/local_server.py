@@ -45,8 +45,8 @@ class LocalServer:
         graph = await self._prepared(programs)
         log = self._folder / "osrm.log"
         with places.reserved_port(FIRST_PORT) as port, log.open("ab") as output:
-            command: list[str | Path] = [programs / "osrm-routed", "--algorithm", "ch", "--ip", HOST, "--port", str(port)]
-            command += ["--max-table-size", str(4 * BLOCK), graph]
+            command: list[str | Path] = [programs / "osrm-routed", "--algorithm", "ch", "--ip", HOST]
+            command += ["--port", str(port), "--max-table-size", str(4 * BLOCK), graph]
             self._process = processes.start(command, log=output)
             try:
                 await asyncio.to_thread(

@@ -64,9 +64,7 @@ async def _agree(session: AsyncSession, case: ExceptionCase, suggestion: Json, a
 async def _commit(
     session: AsyncSession, case: ExceptionCase, suggestion: Json, actor: Principal, now: datetime
 ) -> None:
-    await allocations.agree(
-        session, order_id=case.subject_id, version=suggestion["orderVersion"], actor=actor, now=now
-    )
+    await allocations.agree(session, order_id=case.subject_id, version=suggestion["orderVersion"], actor=actor, now=now)
 
 
 async def _allocate_otherwise(
