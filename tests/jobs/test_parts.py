@@ -4,8 +4,8 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -97,7 +97,8 @@ async def test_a_part_whose_worker_fell_silent_is_solved_again_by_another(
         (part,) = await parts.add(
             session, parent_id=job.id, requests=[sealing.seal(a_task(0), key=key)], now=clock.now()
         )
-    lost: dict[str, Any] = {"now": clock.now(), "wall": clock.wall_now(), "lease": timedelta(seconds=-1), "max_attempts": 4}
+    lost: dict[str, Any] = {"now": clock.now(), "wall": clock.wall_now(), "max_attempts": 4}
+    lost["lease"] = timedelta(seconds=-1)
     async with database.transaction() as session:
         claimed = await parts.claim_next(session, parent_id=job.id, **lost)
     assert claimed is not None
