@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -99,14 +99,37 @@ async def open_visit(session: AsyncSession, *, stop_id: uuid.UUID, moment: Momen
     )
     on_board = [shipment for shipment in shipments if shipment.state is ShipmentState.OUT_FOR_DELIVERY]
     route = (await session.scalars(locked(select(Route).where(col(Route.id) == found[1])))).one()
-    stops = list(
-        await session.scalars(locked(select(Stop).where(col(Stop.route_id) == route.id).order_by(col(Stop.sequence))))
-    )
+    stops = await _around(session, route, stop_id)
     if route.driver_id != moment.actor.driver_id:
         raise unknown_stop()
     check_in_progress(route)
     stop = next(each for each in stops if each.id == stop_id)
     return Visit(order=order, route=route, stop=stop, stops=stops, on_board=on_board)
+
+
+async def _around(session: AsyncSession, route: Route, stop_id: uuid.UUID) -> list[Stop]:
+    """The stop, those of the route that a visit to it may change, and the first that waits: locked, in their order.
+
+    A long route has hundreds of stops, and a driver's batch opens several visits.
+    """
+    waiting = (
+        select(col(Stop.id))
+        .where(col(Stop.route_id) == route.id, col(Stop.state) == StopState.PENDING, col(Stop.id) != stop_id)
+        .order_by(col(Stop.sequence))
+        .limit(1)
+    )
+    under_way = col(Stop.state).in_((StopState.EN_ROUTE, StopState.ARRIVED))
+    found = await session.scalars(
+        locked(
+            select(Stop)
+            .where(
+                col(Stop.route_id) == route.id,
+                or_(col(Stop.id) == stop_id, under_way, col(Stop.id).in_(waiting)),
+            )
+            .order_by(col(Stop.sequence))
+        )
+    )
+    return list(found)
 
 
 def unknown_stop() -> Refusal:
