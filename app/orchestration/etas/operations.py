@@ -83,7 +83,7 @@ async def refresh(
 async def refresh_all(
     session: AsyncSession, routes: Sequence[Route], *, actor: Principal, now: datetime, is_quiet: bool = False
 ) -> None:
-    """Projects routes anew, with as many statements as for one."""
+    """Projects routes anew, with as many statements as for one; rows are locked only when all is worked out."""
     await session.flush()
     projected = await _projected(session, routes, now=now)
     stops = [
@@ -99,14 +99,15 @@ async def refresh_all(
         for shipment in shipments
         if _is_visibly_other(shipment, eta)
     ]
-    await _write(session, Stop, stops)
-    await _write(session, Shipment, goods)
     if not is_quiet and any(shipments for each in projected for shipments in each.shipments):
         moved = {stop.route_id for stop, _ in stops}
         for each in projected:
             if each.route.id in moved:
                 _tell_projection(session, each.route, actor=actor, now=now)
         await _tell(session, projected, actor=actor, now=now)
+    still = await _still_coming(session, [shipment.id for shipment, _ in goods])
+    await _write(session, Shipment, [(shipment, eta) for shipment, eta in goods if shipment.id in still])
+    await _write(session, Stop, stops)
     await session.flush()
 
 
@@ -126,6 +127,17 @@ async def _projected(session: AsyncSession, routes: Sequence[Route], *, now: dat
             shipments = [goods.get(stop.id, []) for stop in ahead]
             projected.append(Ahead(route=route, stops=ahead, shipments=shipments, etas=etas))
     return projected
+
+
+async def _still_coming(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Locks the shipments that are to be written, late and in order, and leaves out those that have come meanwhile."""
+    found = await session.scalars(
+        select(col(Shipment.id))
+        .where(one_of(Shipment.id, shipment_ids), col(Shipment.state).in_({*WAITING, *ON_THE_WAY}))
+        .order_by(col(Shipment.id))
+        .with_for_update(key_share=True)
+    )
+    return set(found)
 
 
 async def _write(

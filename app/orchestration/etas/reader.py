@@ -3,7 +3,6 @@
 A driver's batch does not wait for it: its own transaction stays short, and a burst of events costs one projection.
 """
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM
-from app.models import Event, Route, Shipment, Stop, StopShipment
+from app.models import Event, Route
 from app.orchestration.etas import operations
 from app.orchestration.routes.policies import CURRENT
 
@@ -31,38 +30,14 @@ MOVING = frozenset(
 
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime) -> None:
-    """Refreshes each touched route that is still current; its locks are taken in the usual order."""
+    """Refreshes the touched routes that are still current, all in one go.
+
+    It locks nothing while it projects: what happens meanwhile comes as an event of its own, and is projected again.
+    """
     touched = {event.route_id for event in events if event.type in MOVING and event.route_id is not None}
-    current = await session.scalars(
-        select(col(Route.id)).where(col(Route.id).in_(touched), col(Route.state).in_(CURRENT)).order_by(col(Route.id))
+    if not touched:
+        return
+    routes = await session.scalars(
+        select(Route).where(col(Route.id).in_(touched), col(Route.state).in_(CURRENT)).order_by(col(Route.id))
     )
-    for route_id in current.all():
-        await operations.refresh(session, await _locked(session, route_id), actor=SYSTEM, now=now)
-
-
-async def _locked(session: AsyncSession, route_id: uuid.UUID) -> Route:
-    """The route with what it touches, locked: shipments, route, stops."""
-    served = (
-        select(col(StopShipment.shipment_id))
-        .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
-        .where(col(Stop.route_id) == route_id)
-    )
-    await session.execute(
-        select(col(Shipment.id))
-        .where(col(Shipment.id).in_(served))
-        .order_by(col(Shipment.id))
-        .with_for_update(key_share=True)
-    )
-    route = await session.scalars(
-        select(Route)
-        .where(col(Route.id) == route_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    await session.execute(
-        select(col(Stop.id))
-        .where(col(Stop.route_id) == route_id)
-        .order_by(col(Stop.sequence))
-        .with_for_update(key_share=True)
-    )
-    return route.one()
+    await operations.refresh_all(session, routes.all(), actor=SYSTEM, now=now)
