@@ -66,6 +66,10 @@ async def stock_up(client: Client, city: City) -> None:
         await client.do("SetInventory", {"input": {"levels": levels}})
 
 
+# A window is sold until so long before its end.
+SOLD_BEFORE = timedelta(hours=1)
+
+
 class Day:
     """One day of one city."""
 
@@ -138,11 +142,14 @@ class Day:
             return
         await waiting.until(datetime.combine(self._city.day, self._pace.late_orders_at, self._city.zone))
         await self._planned.wait()  # one dispatcher, one plan at a time: a second would overtake the first's draft
-        await self.shop.send(self._city.late_orders)
-        await self.shop.cancel(str(self._city.late_orders[0].input["reference"]))
+        late = [order for order in self._city.late_orders if _is_open(order.input["requestedWindow"])]
+        if not late:
+            return
+        await self.shop.send(late)
+        await self.shop.cancel(str(late[0].input["reference"]))
         await self.dispatcher.allocate()
         await self.dispatcher.plan(day=self._city.day, seconds=max(2, self._pace.plan_seconds // 2))
-        self._say(f"{len(self._city.late_orders)} late orders joined")
+        self._say(f"{len(late)} late orders joined")
 
     async def _watch(self, tasks: list[asyncio.Task[None]]) -> None:
         """Says how far the day is, until nothing is under way any more or the day is over."""
@@ -163,3 +170,8 @@ class Day:
     def _under_way(report: dict[str, Any]) -> bool:
         moving = {"TENDERED", "PLANNED", "PICKED_UP", "OUT_FOR_DELIVERY"}
         return any(row["name"] in moving and row["count"] for row in report["shipments"])
+
+
+def _is_open(window: Any) -> bool:
+    """Whether the shop still sells the window: on a slow machine the plan may be out late in the day."""
+    return datetime.fromisoformat(window["end"]) > clock.now() + SOLD_BEFORE

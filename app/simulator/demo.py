@@ -50,7 +50,7 @@ def small_city(*, orders: int, seed: int, speed: float) -> Scenario:
     day = (clock.now() + timedelta(days=1)).astimezone(zone).date()
     return Scenario(
         city=city.build(day=day, zone=zone, orders=orders, seed=seed),
-        starts=datetime.combine(day, time(6, 0), zone),
+        starts=datetime.combine(day, time(5, 0), zone),
         speed=speed,
         pace=Pace(late_orders_at=time(10, 0), ends_at=time(21, 0), plan_seconds=9),
         settings={"DOORSTEP_TIME_ZONE": zone.key},

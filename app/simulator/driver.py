@@ -37,12 +37,15 @@ class Driver:
         """Signs in, then drives whatever route is published, until the end of the day."""
         while clock.now() < self._until:
             await self._sign_in(username, password)
-            day = (await self._client.run("DriverDay"))["viewer"]["driver"]
-            route = day["currentRoute"]
+            route = await self._current_route()
             if route is None:
                 await asyncio.sleep(LOOK_SECONDS)
                 continue
             await self._drive(route)
+
+    async def _current_route(self) -> dict[str, Any] | None:
+        route: dict[str, Any] | None = (await self._client.run("DriverDay"))["viewer"]["driver"]["currentRoute"]
+        return route
 
     async def _sign_in(self, username: str, password: str) -> None:
         if not self._client.token:
@@ -53,6 +56,7 @@ class Driver:
         if route["state"] == "PUBLISHED":
             await self._client.do("AcceptRoute", {"input": {"routeId": route["id"]}})
         await waiting.until(datetime.fromisoformat(route["plannedStart"]))
+        route = await self._current_route() or route  # late orders may have joined it
         moment = clock.now()
         if route["state"] != "IN_PROGRESS":
             barcodes = [shipment["reference"] for stop in route["stops"] for shipment in stop["shipments"]]
