@@ -67,7 +67,7 @@ async def stock_up(client: Client, city: City) -> None:
 
 
 # A window is sold until so long before its end.
-SOLD_BEFORE = timedelta(hours=1)
+SOLD_BEFORE = timedelta(hours=2)
 
 
 class Day:
