@@ -6,12 +6,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import col
 
+from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.database import Database
-from app.models import Allocation, AllocationState, CarrierService, Decision, Event, Order, OrderState, Shipment
+from app.models import Allocation, AllocationState, CarrierService, Decision, Order, OrderState, Shipment
 from app.orchestration.allocations import deciding
 from app.orchestration.allocations.queries import Memory
 from app.orchestration.carriers import documents as services
+from app.orchestration.events import log
 from app.orchestration.reports import counterfactual
 from tests.client import ADMINISTRATOR, DISPATCHER, Client
 from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, third_party
@@ -170,7 +172,10 @@ async def test_orders_are_decided_as_they_come_in_where_the_policy_says_so(clien
     assert answer["updatePolicy"]["userErrors"] == []
     async with database.transaction() as session:
         order = (await session.scalars(select(Order))).one()
-        event = Event(type=deciding.RECEIVED, subject_kind="order", subject_id=order.id)
+        subject = log.Subject(kind="order", id=order.id, reference=order.reference)
+        event = log.append(
+            session, type=deciding.RECEIVED, subject=subject, actor=SYSTEM, now=clock.now(), summary="It came in."
+        )
         await deciding.read(session, [event], clock.now(), memory=Memory())
     async with database.reading() as session:
         assert (await session.scalars(select(col(Order.state)))).one() is OrderState.ALLOCATED
