@@ -5,7 +5,7 @@ Called after whatever changes a route: its publication, a change of plan, and by
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -83,7 +83,11 @@ async def refresh(
 async def refresh_all(
     session: AsyncSession, routes: Sequence[Route], *, actor: Principal, now: datetime, is_quiet: bool = False
 ) -> None:
-    """Projects routes anew, with as many statements as for one; rows are locked only when all is worked out."""
+    """Projects routes anew, with as many statements as for one.
+
+    Rows are locked only when all is worked out, and none is waited for: who holds one changes what is projected here,
+    and has it projected again.
+    """
     await session.flush()
     projected = await _projected(session, routes, now=now)
     stops = [
@@ -105,9 +109,8 @@ async def refresh_all(
             if each.route.id in moved:
                 _tell_projection(session, each.route, actor=actor, now=now)
         await _tell(session, projected, actor=actor, now=now)
-    still = await _still_coming(session, [shipment.id for shipment, _ in goods])
-    await _write(session, Shipment, [(shipment, eta) for shipment, eta in goods if shipment.id in still])
-    await _write(session, Stop, stops)
+    await _write(session, Shipment, goods, states={*WAITING, *ON_THE_WAY})
+    await _write(session, Stop, stops, states=AHEAD)
     await session.flush()
 
 
@@ -129,27 +132,31 @@ async def _projected(session: AsyncSession, routes: Sequence[Route], *, now: dat
     return projected
 
 
-async def _still_coming(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Locks the shipments that are to be written, late and in order, and leaves out those that have come meanwhile."""
-    found = await session.scalars(
-        select(col(Shipment.id))
-        .where(one_of(Shipment.id, shipment_ids), col(Shipment.state).in_({*WAITING, *ON_THE_WAY}))
-        .order_by(col(Shipment.id))
-        .with_for_update(key_share=True)
-    )
-    return set(found)
-
-
 async def _write(
-    session: AsyncSession, model: type[Stop | Shipment], rows: Sequence[tuple[Stop | Shipment, Eta]]
+    session: AsyncSession,
+    model: type[Stop | Shipment],
+    rows: Sequence[tuple[Stop | Shipment, Eta]],
+    *,
+    states: Collection[ShipmentState | StopState],
 ) -> None:
-    """The new times, in one statement; the rows in hand follow without being written again."""
+    """The new times of rows that are still in these states, but for those that somebody else is changing.
+
+    One statement, after one that locks; the rows in hand follow without being written again.
+    """
+    free = await session.scalars(
+        select(col(model.id))
+        .where(one_of(model.id, [row.id for row, _ in rows]), col(model.state).in_(states))
+        .order_by(col(model.id))
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    ours = set(free)
+    written = [(row, eta) for row, eta in rows if row.id in ours]
     values = [
         {"id": row.id, "eta_expected": eta.expected, "eta_earliest": eta.earliest, "eta_latest": eta.latest}
-        for row, eta in rows
+        for row, eta in written
     ]
     await update_all(session, model, values)
-    for row, eta in rows:
+    for row, eta in written:
         for name in ("expected", "earliest", "latest"):
             set_committed_value(row, f"eta_{name}", getattr(eta, name))
 
