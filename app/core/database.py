@@ -1,9 +1,9 @@
 """The connection to PostgreSQL. The only place that commits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +17,9 @@ Result = TypeVar("Result")
 
 # The name under which floors that write no SQL pass a session on.
 Session = AsyncSession
+
+LastWork = Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
+LAST = "last"
 
 
 def normalised_url(url: str) -> str:
@@ -51,6 +54,10 @@ class Database:
         """One unit of work: committed when the block ends, rolled back when it raises."""
         async with self._sessions() as session:
             yield session
+            while waiting := _last(session):
+                work = waiting[0][0]
+                session.info[LAST] = [each for each in waiting if each[0] is not work]
+                await work(session, [item for each, item in waiting if each is work])
             await session.commit()
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
@@ -68,3 +75,28 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self.engine.dispose()
+
+
+def do_last(session: AsyncSession, work: LastWork, item: Any) -> None:
+    """Has `work` done just before the commit, once, with all the items that were given for it.
+
+    For what locks rows that every transaction wants: they are then held for the commit alone.
+    """
+    _last(session).append((work, item))
+
+
+@asynccontextmanager
+async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
+    """Takes back all that the block did where it raises, what it left for the end included."""
+    before = len(_last(session))
+    try:
+        async with session.begin_nested():
+            yield
+    except BaseException:
+        del _last(session)[before:]
+        raise
+
+
+def _last(session: AsyncSession) -> list[tuple[LastWork, Any]]:
+    waiting: list[tuple[LastWork, Any]] = session.info.setdefault(LAST, [])
+    return waiting

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
-from app.core.database import Database
+from app.core.database import Database, savepoint
 from app.models import Event
 from app.orchestration.events import readers
 
@@ -52,7 +52,7 @@ async def _one_by_one(database: Database, name: str, handle: Reader, passed_over
         events = await readers.read_next(session, reader=name, limit=BATCH)
         for event in events:
             try:
-                async with session.begin_nested():
+                async with savepoint(session):
                     await handle(session, [event], clock.now())
             except Exception as error:
                 log.exception("relay.event_passed_over", reader=name, event_id=str(event.id))

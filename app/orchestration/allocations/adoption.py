@@ -14,6 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM
+from app.core.database import savepoint
 from app.core.errors import Refusal
 from app.core.ids import new_id
 from app.models import Allocation, Carrier, Decision, MovementReason, Order, Shipment, TenderMode
@@ -60,7 +61,7 @@ async def take(session: AsyncSession, winners: Sequence[Winner], *, now: datetim
         for part in winner.chosen.parts
     ]
     try:
-        async with session.begin_nested():
+        async with savepoint(session):
             await stock.move(session, MovementReason.RESERVE, goods, now=now)
             await capacity.take(session, claims)
     except Refusal:

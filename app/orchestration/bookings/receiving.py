@@ -17,6 +17,7 @@ from app.carriers.edi import replies, x12
 from app.carriers.edi.document import EdiDocument
 from app.carriers.edi.replies import SetUnreadable, TenderResponse, Verdict
 from app.carriers.edi.x12 import Group, Interchange, TransactionSet
+from app.core.database import savepoint
 from app.core.errors import Refusal
 from app.models import (
     Booking,
@@ -122,7 +123,7 @@ async def _read_set(
     is_accepted = is_sound
     if is_sound:
         try:
-            async with session.begin_nested():
+            async with savepoint(session):
                 await HANDLERS.get(transaction.code, _unknown)(session, reading, transaction)
         except IntegrityError:
             is_accepted = False
@@ -174,7 +175,7 @@ async def _accept(
         await operations.confirm(session, shipment, booking, track_after=None, now=reading.now)
         return
     try:
-        async with session.begin_nested():
+        async with savepoint(session):
             await tenders.accept(
                 session,
                 tender_id=tender.id,

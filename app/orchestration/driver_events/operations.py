@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import Principal
+from app.core.database import savepoint
 from app.core.errors import Refusal, UserError
 from app.models import Driver, DriverEvent, RecordOutcome, Route, Stop
 from app.orchestration.driver_events import driving
@@ -108,7 +109,7 @@ async def _record_one(
 async def _try(session: AsyncSession, event: SentEvent, moment: Moment) -> Refusal | None:
     """Does what the event asks for, within a savepoint. The refusal, where there was one."""
     try:
-        async with session.begin_nested():
+        async with savepoint(session):
             await _apply(session, event, moment)
             await session.flush()
     except Refusal as refusal:

@@ -1,7 +1,8 @@
 """Stock that orders take and give back: reserved, released, picked, delivered, put back, lost. All goods or none.
 
 `move` locks the levels in the order of (node, sku), changes them, and writes one line of the ledger for each of the
-goods, so that the ledger's sum stays the level. Leaves out what warehouses report: that is stocktaking.py.
+goods, so that the ledger's sum stays the level. Some moves wait for the end of the transaction (MOVED_LAST). Leaves out
+what warehouses report: that is stocktaking.py.
 """
 
 import uuid
@@ -15,9 +16,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.core.database import do_last
 from app.core.ids import new_id
 from app.models import FulfilmentNode, InventoryLevel, InventoryMovement, MovementReason
-from app.orchestration.inventory.policies import EFFECTS, Effect, InsufficientStock, shortage
+from app.orchestration.inventory.policies import EFFECTS, MOVED_LAST, Effect, InsufficientStock, shortage
 
 LevelKey = tuple[uuid.UUID, str]
 
@@ -49,6 +51,21 @@ def goods_of(
 
 async def move(session: AsyncSession, reason: MovementReason, goods: Sequence[Goods], *, now: datetime) -> None:
     """Moves goods as EFFECTS says for the reason. Refuses all with `InsufficientStock` where one level is short."""
+    if reason in MOVED_LAST:
+        do_last(session, _move_last, (reason, goods, now))
+    else:
+        await _move_now(session, reason, goods, now=now)
+
+
+async def _move_last(session: AsyncSession, moves: Sequence[tuple[MovementReason, Sequence[Goods], datetime]]) -> None:
+    """All that a transaction moves, levels locked in their order across all of it."""
+    await lock_levels(session, [_key(each) for _, goods, _ in moves for each in goods])
+    for wanted, now in dict.fromkeys((reason, now) for reason, _, now in moves):
+        of_reason = [each for reason, goods, at in moves if (reason, at) == (wanted, now) for each in goods]
+        await _move_now(session, wanted, of_reason, now=now)
+
+
+async def _move_now(session: AsyncSession, reason: MovementReason, goods: Sequence[Goods], *, now: datetime) -> None:
     moving = [each for each in goods if each.quantity]
     if any(each.quantity < 0 for each in moving):
         raise ValueError(f"Stock cannot move by a negative quantity: {moving}.")

@@ -30,6 +30,10 @@ EFFECTS: Mapping[MovementReason, Effect] = {
     MovementReason.LOSS: Effect(in_transit=-1),
 }
 
+# What goes out with a van and comes back was reserved before, so that it is never short. It moves as a transaction
+# ends, which leaves the level of a popular sku locked for that moment only.
+MOVED_LAST = frozenset({MovementReason.PICK, MovementReason.DELIVER, MovementReason.RETURN, MovementReason.LOSS})
+
 # The reasons that a warehouse system may give for a movement of its own.
 OUTSIDE_REASONS = frozenset(
     {

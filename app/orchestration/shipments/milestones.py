@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import Principal
+from app.core.database import savepoint
 from app.core.errors import NotFound, Refusal, UserError
 from app.core.ids import new_id
 from app.models import CarrierMilestone, FailureReason, MilestoneKind, RecordOutcome, Shipment, ShipmentState
@@ -95,7 +96,7 @@ async def _one(
     session: AsyncSession, milestone: Milestone, index: int, *, actor: Principal, now: datetime
 ) -> MilestoneResult:
     try:
-        async with session.begin_nested():
+        async with savepoint(session):
             shipment = await _shipment(session, milestone, actor)
             known = await _known(session, milestone, shipment, now=now)
             if known is not None:

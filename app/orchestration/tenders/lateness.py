@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM
+from app.core.database import savepoint
 from app.core.errors import Conflict, NotFound
 from app.models import (
     Carrier,
@@ -114,7 +115,7 @@ async def _ask_another(session: AsyncSession, turn: Turn) -> bool:
     if not taken or turn.now >= turn.latest_offer:
         return False
     try:
-        async with session.begin_nested():
+        async with savepoint(session):
             for tender in taken:
                 offers.end(
                     session, tender, turn.shipment, TenderEvent.WITHDRAW, now=turn.now, reason=LATE, actor=SYSTEM

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -52,9 +52,10 @@ async def test_goods_go_from_the_shelf_to_the_door(database: Database) -> None:
     node, _ = await a_world(database, on_hand=10)
     goods = goods_of(node.id, {"APPLE": 4})
     seen = []
-    async with database.transaction() as session:
-        for reason in (MovementReason.RESERVE, MovementReason.PICK, MovementReason.DELIVER):
+    for reason in (MovementReason.RESERVE, MovementReason.PICK, MovementReason.DELIVER):
+        async with database.transaction() as session:
             await operations.move(session, reason, goods, now=NOW)
+        async with database.reading() as session:
             seen.append(await numbers(session, node.id, "APPLE"))
     assert seen == [(10, 4, 0), (6, 0, 4), (6, 0, 0)]
 
@@ -65,8 +66,26 @@ async def test_goods_that_come_back_can_be_promised_again(database: Database) ->
     async with database.transaction() as session:
         for reason in (MovementReason.RESERVE, MovementReason.PICK, MovementReason.RETURN):
             await operations.move(session, reason, goods, now=NOW)
+    async with database.reading() as session:
         assert await numbers(session, node.id, "APPLE") == (10, 0, 0)
         assert await ledger(session, node.id, "APPLE") == (10, 0, 0)
+
+
+async def test_a_long_transaction_that_delivers_keeps_nobody_from_the_level(database: Database) -> None:
+    node, _ = await a_world(database, on_hand=10)
+    goods = goods_of(node.id, {"APPLE": 1})
+    async with database.transaction() as session:
+        for reason in (MovementReason.RESERVE, MovementReason.PICK):
+            await operations.move(session, reason, goods, now=NOW)
+    async with database.transaction() as long:
+        await operations.move(long, MovementReason.DELIVER, goods, now=NOW)
+        await long.flush()
+        async with database.transaction() as other:
+            await other.execute(text("set local lock_timeout = '2s'"))
+            await operations.move(other, MovementReason.RESERVE, goods, now=NOW)
+    async with database.reading() as session:
+        assert await numbers(session, node.id, "APPLE") == (9, 1, 0)
+        assert await ledger(session, node.id, "APPLE") == (9, 1, 0)
 
 
 async def test_one_short_line_refuses_all_lines_and_names_each_that_is_short(database: Database) -> None:
