@@ -17,6 +17,7 @@ from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.jobs import queries as jobs
 from app.orchestration.lanes import reader as lanes
 from app.orchestration.messages import reader as messages
+from app.orchestration.messages.policies import KINDS_OF_EVENT
 from app.orchestration.shipments import returns
 from app.orchestration.tenders import lateness
 from app.orchestration.tenders import operations as tenders
@@ -27,12 +28,12 @@ MADE_DUE_BY_TIME = (tenders.expire_due, lateness.watch, returns.send_back_due)
 def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:
     """Every durable reader of the event log."""
     return {
-        "etas": etas.read,
-        "messages": partial(messages.read, sender=workshop.sender),
-        "counters": counters.read,
-        "bookings": bookings.read,
-        "lanes": lanes.read,
-        "arrivals": partial(deciding.read, memory=workshop.memory),
+        "etas": relay.Reader(etas.read, types=etas.MOVING),
+        "messages": relay.Reader(partial(messages.read, sender=workshop.sender), types=KINDS_OF_EVENT),
+        "counters": relay.Reader(counters.read),
+        "bookings": relay.Reader(bookings.read, types=bookings.READ),
+        "lanes": relay.Reader(lanes.read, types=lanes.DELIVERED),
+        "arrivals": relay.Reader(partial(deciding.read, memory=workshop.memory), types=[deciding.RECEIVED]),
     }
 
 

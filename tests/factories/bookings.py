@@ -127,7 +127,7 @@ async def a_shipment(
 async def carry(database: Database, now: datetime = NOW) -> None:
     """Lets the reader of bookings read to the end of the log."""
     await settled(database)
-    await relay.drain(database, {"bookings": reader.read}, record_event_passed_over)
+    await relay.drain(database, {"bookings": relay.Reader(reader.read, types=reader.READ)}, record_event_passed_over)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,4 +30,6 @@ async def settled(database: Database) -> None:
 async def projected(database: Database) -> None:
     """Returns when the routes' times follow all that has happened by now."""
     await settled(database)
-    await relay.drain(database, {"etas": etas.read}, exceptions.record_event_passed_over)
+    await relay.drain(
+        database, {"etas": relay.Reader(etas.read, types=etas.MOVING)}, exceptions.record_event_passed_over
+    )

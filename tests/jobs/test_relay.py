@@ -21,7 +21,7 @@ async def test_every_reader_reads_to_the_end_and_only_once(database: Database) -
         async def handle(session: AsyncSession, events: Sequence[Event], now: datetime) -> None:
             read[name] += [event.subject_reference for event in events]
 
-        return handle
+        return relay.Reader(handle)
 
     async with database.transaction() as session:
         for number in range(relay.BATCH + 5):
@@ -50,7 +50,7 @@ async def test_a_bad_event_is_passed_over_by_name_and_the_others_are_handled(dat
         for reference in ("good", "bad", "better"):
             append(session, reference)
     await settled(database)
-    assert await relay.drain(database, {"picky": picky}, passed_over) == 3
+    assert await relay.drain(database, {"picky": relay.Reader(picky)}, passed_over) == 3
     assert handled == ["good", "better"]
     assert passed == [("bad", "ValueError('cannot take this one')")]
 
@@ -61,7 +61,7 @@ async def test_counters_count_each_event_once_even_when_the_relay_runs_again(dat
         append(session, "two")
     await settled(database)
     for _ in range(2):
-        await relay.drain(database, {"counters": counters.read}, _unexpected)
+        await relay.drain(database, {"counters": relay.Reader(counters.read)}, _unexpected)
     async with database.reading() as session:
         (counter,) = await session.scalars(select(Counter))
     assert (counter.name, counter.dimension, counter.value) == ("order.received", "all", 2)

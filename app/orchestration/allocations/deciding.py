@@ -4,7 +4,6 @@ The decision reads without locks and is adopted under them, all or nothing. Wher
 decided anew on what is left.
 """
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -81,15 +80,12 @@ async def decide_by_reference(
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime, *, memory: Memory) -> None:
     """The reader `arrivals`: decides orders as they come in, where the policy says so."""
-    arrived: list[uuid.UUID] = [event.subject_id for event in events if event.type == RECEIVED]
-    if not arrived:
-        return
     setting = await memory.setting(session, now=now)
     if not setting.policy.document.allocation.at_once:
         return
     waiting = await session.scalars(
         select(Order)
-        .where(col(Order.id).in_(arrived), col(Order.state) == OrderState.RECEIVED)
+        .where(col(Order.id).in_([event.subject_id for event in events]), col(Order.state) == OrderState.RECEIVED)
         .order_by(col(Order.reference))
     )
     for order in list(waiting):

@@ -45,11 +45,8 @@ class Known:
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime) -> None:
     """Takes the events over, each by the state that its shipment or tender has by now."""
-    relevant = [event for event in events if event.type in READ]
-    if not relevant:
-        return
-    known = await _known(session, [event.subject_id for event in relevant])
-    for event in relevant:
+    known = await _known(session, [event.subject_id for event in events])
+    for event in events:
         await _take(session, event, known, now=now)
 
 

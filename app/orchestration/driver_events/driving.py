@@ -177,7 +177,7 @@ async def _close(session: AsyncSession, tour: Tour, stop: Stop, moment: Moment) 
         route=tour.route,
         stop=stop,
         stops=tour.stops,
-        on_board=[each for each in tour.of(stop) if each.state is ShipmentState.OUT_FOR_DELIVERY],
+        shipments=tour.of(stop),
     )
     if stop.state in stop_rules.AHEAD:
         await visits.skip(session, visit, moment, reason=FailureReason.OUT_OF_TIME)

@@ -22,7 +22,7 @@ from app.orchestration.driver_events import happenings as heard
 from app.orchestration.driver_events.happenings import SentEvent
 from app.orchestration.driver_events.policies import MOST_EVENTS, check_count, corrected, in_order, skew
 from app.orchestration.stops import operations as visits
-from app.orchestration.stops.operations import Moment, locked
+from app.orchestration.stops.operations import Moment, Visit, locked
 
 LONGEST_NOTE = 2_000
 
@@ -37,6 +37,13 @@ class Recorded:
     route_id: uuid.UUID | None = None
 
 
+@dataclass
+class AtDoor:
+    """The visit that the batch's last event was about: what it locked stays locked for the next."""
+
+    visit: Visit | None = None
+
+
 async def record(
     session: AsyncSession, *, events: Sequence[SentEvent], sent_at: datetime | None, actor: Principal, now: datetime
 ) -> list[Recorded]:
@@ -46,12 +53,13 @@ async def record(
     known = await _known(session, [event.event_id for event in events])
     off_by = skew(sent_at=sent_at, now=now)
     results: dict[int, Recorded] = {}
+    at_door = AtDoor()
     for position in in_order([event.device_at for event in events]):
         event = events[position]
         if event.event_id in known:
             results[position] = _duplicate(known[event.event_id], actor)
             continue
-        row = await _record_one(session, event, position=position, off_by=off_by, actor=actor, now=now)
+        row = await _record_one(session, event, at_door, position=position, off_by=off_by, actor=actor, now=now)
         known[event.event_id] = row
         results[position] = Recorded(
             event_id=event.event_id, outcome=row.outcome, errors=_errors(row), route_id=row.route_id
@@ -78,13 +86,20 @@ def _errors(row: DriverEvent) -> list[UserError]:
 
 
 async def _record_one(
-    session: AsyncSession, event: SentEvent, *, position: int, off_by: timedelta, actor: Principal, now: datetime
+    session: AsyncSession,
+    event: SentEvent,
+    at_door: AtDoor,
+    *,
+    position: int,
+    off_by: timedelta,
+    actor: Principal,
+    now: datetime,
 ) -> DriverEvent:
     assert actor.driver_id is not None
     at = corrected(event.device_at, skew=off_by, now=now)
     moment = Moment(actor=actor, event_id=event.event_id, at=at, now=now, place=event.place)
-    refusal = await _try(session, event, moment)
-    route_id, stop_id = await _subject(session, event, actor)
+    refusal = await _try(session, event, at_door, moment)
+    route_id, stop_id = await _subject(session, event, at_door, actor)
     error = None if refusal is None else refusal.to_user_error(within=f"events.{position}.{event.kind}")
     row = DriverEvent(
         event_id=event.event_id,
@@ -106,27 +121,29 @@ async def _record_one(
     return row
 
 
-async def _try(session: AsyncSession, event: SentEvent, moment: Moment) -> Refusal | None:
+async def _try(session: AsyncSession, event: SentEvent, at_door: AtDoor, moment: Moment) -> Refusal | None:
     """Does what the event asks for, within a savepoint. The refusal, where there was one."""
     try:
         async with savepoint(session):
-            await _apply(session, event, moment)
+            await _apply(session, event, at_door, moment)
             await session.flush()
     except Refusal as refusal:
+        at_door.visit = None  # its locks went with the savepoint
         return refusal
     return None
 
 
-async def _apply(session: AsyncSession, event: SentEvent, moment: Moment) -> None:
+async def _apply(session: AsyncSession, event: SentEvent, at_door: AtDoor, moment: Moment) -> None:
     happening = event.happening
     if isinstance(happening, Refusal):
         raise happening
     if event.place is not None and not event.place.is_valid:
         raise Refusal("LOCATION_INVALID", "The event's location is not on the globe. Send WGS 84 degrees.")
     if isinstance(happening, heard.RouteStarted | heard.LoadScanned | heard.RouteCompleted):
+        at_door.visit = None
         await _on_route(session, happening, moment)
     else:
-        await _at_stop(session, happening, moment)
+        await _at_stop(session, happening, at_door, moment)
 
 
 async def _on_route(session: AsyncSession, happening: heard.OnRoute, moment: Moment) -> None:
@@ -140,8 +157,11 @@ async def _on_route(session: AsyncSession, happening: heard.OnRoute, moment: Mom
             await driving.complete(session, tour, moment)
 
 
-async def _at_stop(session: AsyncSession, happening: heard.AtStop, moment: Moment) -> None:
-    visit = await visits.open_visit(session, stop_id=happening.stop_id, moment=moment)
+async def _at_stop(session: AsyncSession, happening: heard.AtStop, at_door: AtDoor, moment: Moment) -> None:
+    visit = at_door.visit
+    if visit is None or visit.stop.id != happening.stop_id:
+        visit = await visits.open_visit(session, stop_id=happening.stop_id, moment=moment)
+    at_door.visit = visit
     match happening:
         case heard.Arrived():
             await visits.arrive(session, visit, moment)
@@ -166,10 +186,12 @@ def _checked_note(text: str) -> str:
 
 
 async def _subject(
-    session: AsyncSession, event: SentEvent, actor: Principal
+    session: AsyncSession, event: SentEvent, at_door: AtDoor, actor: Principal
 ) -> tuple[uuid.UUID | None, uuid.UUID | None]:
     """The route and the stop that an event is about, where they are the driver's own."""
     happening = event.happening
+    if at_door.visit is not None:
+        return at_door.visit.route.id, at_door.visit.stop.id
     if isinstance(happening, Refusal):
         return None, None
     own = col(Route.driver_id) == actor.driver_id

@@ -30,7 +30,7 @@ from app.models import (
     StopShipment,
     StopState,
 )
-from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project
+from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project, share_of_interval
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
@@ -42,10 +42,11 @@ from app.orchestration.stops.policies import AHEAD
 from app.orchestration.travel import drive_seconds
 from app.orchestration.writing import one_of, update_all
 
-# What is shown is at most so far from the projection.
-SHOWN_WITHIN = timedelta(seconds=30)
-# A customer is told of a new time when it is this far from the one that they know.
-TELL_AFTER = timedelta(minutes=5)
+# What is shown is at most so far from the projection, or this share of its interval.
+SHOWN_WITHIN, SHOWN_SHARE = timedelta(seconds=30), 0.05
+# A new time is told when it is this far from the one that is known, or this share of its interval: hours ahead, minutes
+# are no news.
+TELL_AFTER, TELL_SHARE = timedelta(minutes=5), 0.25
 # Above this a dispatcher is asked to help: it doubles the lead over a countdown at like precision.
 ALERT_PROBABILITY = 0.35
 ANNOUNCED = ("shipment.planned", "shipment.out_for_delivery", "shipment.eta_changed")
@@ -164,7 +165,8 @@ async def _write(
 def _is_visibly_other(row: Stop | Shipment, eta: Eta) -> bool:
     """Hundreds of rows stand behind each event of a long route: those that hardly move are left as they are."""
     known = ((row.eta_expected, eta.expected), (row.eta_earliest, eta.earliest), (row.eta_latest, eta.latest))
-    return any(has_moved(before, after, by=SHOWN_WITHIN) for before, after in known)
+    within = share_of_interval(eta, SHOWN_SHARE, least=SHOWN_WITHIN)
+    return any(has_moved(before, after, by=within) for before, after in known)
 
 
 async def _tell(session: AsyncSession, projected: Sequence[Ahead], *, actor: Principal, now: datetime) -> None:
@@ -177,7 +179,7 @@ async def _tell(session: AsyncSession, projected: Sequence[Ahead], *, actor: Pri
         for stops_before, (shipments, eta) in enumerate(zip(ahead.shipments, ahead.etas, strict=True)):
             for shipment in shipments:
                 known = told.get(shipment.id, Told())
-                if has_moved(known.eta, eta.expected, by=TELL_AFTER):
+                if has_moved(known.eta, eta.expected, by=share_of_interval(eta, TELL_SHARE, least=TELL_AFTER)):
                     _tell_change(session, route, shipment, eta, known, actor=actor, now=now)
                 if route.state not in LOADING and stops_before <= near and not known.is_approaching:
                     _tell_approaching(session, route, shipment, eta, stops_before, actor=actor, now=now)

@@ -88,6 +88,11 @@ def project(fact: Fact, legs: Sequence[Leg], *, now: datetime, confidence: float
     return found
 
 
+def share_of_interval(eta: Eta, share: float, *, least: timedelta) -> timedelta:
+    """How far a time has to move to matter: the less sure it is, the farther."""
+    return max(least, (eta.latest - eta.earliest) * share)
+
+
 def has_moved(before: datetime | None, after: datetime, *, by: timedelta) -> bool:
     """Whether an announced time is so far off that it has to be announced anew."""
     return before is None or abs(after - before) > by

@@ -34,9 +34,7 @@ async def read(session: AsyncSession, events: Sequence[Event], now: datetime) ->
 
     It locks nothing while it projects: what happens meanwhile comes as an event of its own, and is projected again.
     """
-    touched = {event.route_id for event in events if event.type in MOVING and event.route_id is not None}
-    if not touched:
-        return
+    touched = {event.route_id for event in events if event.route_id is not None}
     routes = await session.scalars(
         select(Route).where(col(Route.id).in_(touched), col(Route.state).in_(CURRENT)).order_by(col(Route.id))
     )

@@ -5,6 +5,8 @@ only passes events of transactions older than every running one (`pg_snapshot_xm
 no later transaction can get a lower number. The reader's cursor moves in the transaction of its side effect.
 """
 
+from collections.abc import Collection
+
 from sqlalchemy import Select, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +16,10 @@ from app.models import Event, EventReader
 
 SETTLED = text("events.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
+READING_ORDER = tuple_(col(Event.transaction_id), col(Event.position))
+# A reader of some types looks so far ahead at a time.
+MOST_PASSED = 5_000
+
 Cursor = tuple[int, int]
 START: Cursor = (0, 0)
 
@@ -22,7 +28,7 @@ def settled_after(cursor: Cursor) -> Select[Event]:
     """Events that a reader at `cursor` may pass, in reading order."""
     return (
         select(Event)
-        .where(SETTLED, tuple_(col(Event.transaction_id), col(Event.position)) > tuple_(*cursor))
+        .where(SETTLED, tuple_(*cursor) < READING_ORDER)
         .order_by(col(Event.transaction_id), col(Event.position))
     )
 
@@ -32,8 +38,10 @@ def cursor_of(event: Event) -> Cursor:
     return event.transaction_id or 0, event.position or 0
 
 
-async def read_next(session: AsyncSession, *, reader: str, limit: int) -> list[Event]:
-    """The next events of a durable reader; its cursor moves past them when the transaction commits.
+async def read_next(
+    session: AsyncSession, *, reader: str, limit: int, types: Collection[str] | None = None
+) -> list[Event]:
+    """The next events of a durable reader, of these types; its cursor moves past them when the transaction commits.
 
     Answers nothing where another process is reading for the same reader right now.
     """
@@ -43,10 +51,28 @@ async def read_next(session: AsyncSession, *, reader: str, limit: int) -> list[E
     )
     if row is None:
         return []
-    events = list(await session.scalars(settled_after((row.transaction_id, row.position)).limit(limit)))
-    if events:
-        row.transaction_id, row.position = cursor_of(events[-1])
+    here = row.transaction_id, row.position
+    coming, end = settled_after(here), None
+    if types is not None:
+        end = await _horizon(session, here)
+        coming = coming.where(col(Event.type).in_(types), tuple_(*end) >= READING_ORDER)
+    events = list(await session.scalars(coming.limit(limit)))
+    if len(events) == limit or end is None:
+        end = cursor_of(events[-1]) if events else here
+    row.transaction_id, row.position = end
     return events
+
+
+async def _horizon(session: AsyncSession, cursor: Cursor) -> Cursor:
+    """Where a reader stands that has passed so many events, whatever their types."""
+    ahead = settled_after(cursor).limit(MOST_PASSED).subquery()
+    last = await session.execute(
+        select(ahead.c.transaction_id, ahead.c.position)
+        .order_by(ahead.c.transaction_id.desc(), ahead.c.position.desc())
+        .limit(1)
+    )
+    found = last.one_or_none()
+    return cursor if found is None else (found[0], found[1])
 
 
 async def newest_cursor(session: AsyncSession) -> Cursor:

@@ -37,12 +37,12 @@ class _Tally:
 
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime) -> None:
-    """Adds the deliveries among the events; the reader's cursor moves in the same transaction, so none counts twice."""
+    """Adds the deliveries that happened; the reader's cursor moves in the same transaction, so none counts twice."""
     found = await session.execute(
         select(Shipment, Order, col(FulfilmentNode.reference))
         .join(Order, col(Order.id) == col(Shipment.order_id))
         .join(FulfilmentNode, col(FulfilmentNode.id) == col(Shipment.node_id))
-        .where(col(Shipment.id).in_([event.subject_id for event in events if event.type in DELIVERED]))
+        .where(col(Shipment.id).in_([event.subject_id for event in events]))
     )
     tallies: dict[tuple[date, uuid.UUID, str], _Tally] = {}
     for shipment, order, node in found.all():

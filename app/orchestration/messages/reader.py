@@ -16,7 +16,7 @@ from app.models import Channel, Event, Message, MessageState, Order, Shipment
 from app.models.base import Json
 from app.notifications import templates, timing
 from app.notifications.consent import channels_for
-from app.orchestration.messages.policies import KINDS_OF_EVENT, kinds_of
+from app.orchestration.messages.policies import kinds_of
 from app.orchestration.messages.wording import Facts, Sender, facts_of_event, values, zones_of_orders
 from app.orchestration.policies import queries as rules
 
@@ -33,7 +33,7 @@ class Occasion:
 
 async def read(session: AsyncSession, events: Sequence[Event], now: datetime, *, sender: Sender) -> None:
     """Adds the messages of these events; the reader's cursor moves in the same transaction."""
-    occasions = await _occasions(session, [event for event in events if event.type in KINDS_OF_EVENT], sender)
+    occasions = await _occasions(session, events, sender)
     if not occasions:
         return
     policy = await rules.current(session)

@@ -67,13 +67,18 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """A stop with all that it touches, locked. `on_board` are its shipments that are on the van."""
+    """A stop with all that it touches, locked."""
 
     order: Order
     route: Route
     stop: Stop
     stops: Sequence[Stop]
-    on_board: Sequence[Shipment]
+    shipments: Sequence[Shipment]
+
+    @property
+    def on_board(self) -> list[Shipment]:
+        """The stop's shipments that are on the van."""
+        return [shipment for shipment in self.shipments if shipment.state is ShipmentState.OUT_FOR_DELIVERY]
 
 
 async def open_visit(session: AsyncSession, *, stop_id: uuid.UUID, moment: Moment) -> Visit:
@@ -97,14 +102,13 @@ async def open_visit(session: AsyncSession, *, stop_id: uuid.UUID, moment: Momen
             of=Shipment,
         )
     )
-    on_board = [shipment for shipment in shipments if shipment.state is ShipmentState.OUT_FOR_DELIVERY]
     route = (await session.scalars(locked(select(Route).where(col(Route.id) == found[1])))).one()
     stops = await _around(session, route, stop_id)
     if route.driver_id != moment.actor.driver_id:
         raise unknown_stop()
     check_in_progress(route)
     stop = next(each for each in stops if each.id == stop_id)
-    return Visit(order=order, route=route, stop=stop, stops=stops, on_board=on_board)
+    return Visit(order=order, route=route, stop=stop, stops=stops, shipments=shipments.all())
 
 
 async def _around(session: AsyncSession, route: Route, stop_id: uuid.UUID) -> list[Stop]:

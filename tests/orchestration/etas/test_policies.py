@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project
+from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project, share_of_interval
 
 NOON = datetime(2030, 5, 17, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -46,6 +46,14 @@ def test_the_interval_holds_what_it_says() -> None:
 @pytest.mark.parametrize(("minutes", "moved"), [(4, False), (5, False), (6, True), (-6, True)])
 def test_a_customer_is_told_of_more_than_five_minutes(minutes: int, moved: bool) -> None:
     assert has_moved(NOON, NOON + timedelta(minutes=minutes), by=timedelta(minutes=5)) is moved
+
+
+@pytest.mark.parametrize(("hours_ahead", "minutes"), [(0.1, 5), (6, 25)])
+def test_the_less_sure_a_time_is_the_farther_it_has_to_move(hours_ahead: float, minutes: int) -> None:
+    eta = project(Fact(at=NOON), [Leg(drive_seconds=int(hours_ahead * 3600), service_seconds=0)], now=NOON)[0]
+    told = share_of_interval(eta, 0.25, least=timedelta(minutes=5))
+    assert told >= timedelta(minutes=minutes)
+    assert (told == timedelta(minutes=5)) is (hours_ahead < 1)
 
 
 LEGS = st.lists(

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,6 +66,41 @@ async def test_a_side_effect_that_fails_leaves_the_cursor_where_it_was(database:
     async with database.reading() as session:
         assert len(await readers.read_next(session, reader="test", limit=10)) == 1
     assert await references_read(database) == ["one"]
+
+
+async def test_a_reader_of_some_types_passes_over_the_others_and_stops_at_none(database: Database) -> None:
+    async with database.transaction() as session:
+        for number in range(9):
+            append(session, str(number)).type = "order.cancelled" if number % 3 else "order.received"
+    await settled(database)
+    seen = []
+    for _ in range(4):
+        async with database.transaction() as session:
+            events = await readers.read_next(session, reader="some", limit=2, types=["order.received"])
+            seen.append([event.subject_reference for event in events])
+    assert seen == [["0", "3"], ["6"], [], []]
+    async with database.transaction() as session:
+        append(session, "9")
+    await settled(database)
+    async with database.transaction() as session:
+        events = await readers.read_next(session, reader="some", limit=2, types=["order.received"])
+    assert [event.subject_reference for event in events] == ["9"]
+
+
+async def test_a_reader_of_some_types_looks_only_so_far_at_a_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "MOST_PASSED", 2)
+    async with database.transaction() as session:
+        for number in range(5):
+            append(session, str(number)).type = "order.received" if number == 4 else "order.cancelled"
+    await settled(database)
+    seen = []
+    for _ in range(3):
+        async with database.transaction() as session:
+            events = await readers.read_next(session, reader="some", limit=9, types=["order.received"])
+            seen.append([event.subject_reference for event in events])
+    assert seen == [[], [], ["4"]]
 
 
 async def test_two_processes_reading_for_one_reader_never_get_the_same_event(database: Database) -> None:

@@ -62,11 +62,3 @@ async def test_each_delivery_counts_for_its_lane_in_time_or_so_many_seconds_late
         table = await queries.punctuality(session, now=NOW + timedelta(days=40))
         assert table.expected("swift", lane.lane).late_seconds > 600
         assert await queries.history(session, now=NOW + timedelta(days=200)) == []
-
-
-async def test_what_is_no_delivery_counts_nothing(database: Database) -> None:
-    (event,) = await deliveries(database, timedelta(0))
-    event.type = "shipment.picked_up"
-    async with database.transaction() as session:
-        await reader.read(session, [event], NOW)
-        assert await queries.history(session, now=NOW) == []

@@ -16,6 +16,7 @@ from app.jobs import relay
 from app.models import Channel, Event, Message, Order, Shipment, ShipmentState
 from app.orchestration.events import log
 from app.orchestration.messages import reader
+from app.orchestration.messages.policies import KINDS_OF_EVENT
 from app.orchestration.messages.wording import Sender
 from app.orchestration.policies import operations as policies
 from tests.client import ADMINISTRATOR, SECRET
@@ -65,7 +66,7 @@ async def read(database: Database, *, now: datetime = NOON) -> list[Message]:
         await reader.read(session, events, now, sender=SENDER)
 
     await settled(database)
-    await relay.drain(database, {"messages": at_that_time}, _unexpected)
+    await relay.drain(database, {"messages": relay.Reader(at_that_time, types=KINDS_OF_EVENT)}, _unexpected)
     async with database.reading() as session:
         return list(await session.scalars(select(Message).order_by(col(Message.id))))
 
