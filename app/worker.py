@@ -5,6 +5,8 @@ import contextlib
 import signal
 import sys
 
+import uvloop
+
 from app.core.database import Database
 from app.core.logging import configure
 from app.core.settings import settings
@@ -34,7 +36,7 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in names:
         sys.exit(f"Say which queue to work on: python -m app.worker {'|'.join(names)}")
     configure()
-    asyncio.run(work(QueueName(sys.argv[1])))
+    uvloop.run(work(QueueName(sys.argv[1])))
 
 
 if __name__ == "__main__":

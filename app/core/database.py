@@ -3,11 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Dialect, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from app.core import clock
 
 # SQLSTATE codes after which PostgreSQL itself asks to try the transaction again.
 RETRYABLE = frozenset({"40001", "40P01"})
@@ -17,6 +23,9 @@ Result = TypeVar("Result")
 
 # The name under which floors that write no SQL pass a session on.
 Session = AsyncSession
+
+# A connection that was not used for so long is asked whether it lives before it is used again.
+IDLE_SECONDS = 5.0
 
 LastWork = Callable[[AsyncSession, Sequence[Any]], Awaitable[None]]
 LAST = "last"
@@ -36,17 +45,20 @@ class Database:
             normalised_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             connect_args={"server_settings": {"timezone": "UTC", "application_name": "doorstep"}},
         )
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "checkout", partial(_ping_idle, self.engine.dialect))
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._readers = async_sessionmaker(alone, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for reads; whatever it changed is rolled back."""
-        async with self._sessions() as session:
+        """A session for reads, each statement by itself: no transaction is begun and ended around it."""
+        async with self._readers() as session:
             yield session
 
     @asynccontextmanager
@@ -95,6 +107,21 @@ async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
     except BaseException:
         del _last(session)[before:]
         raise
+
+
+def _note_use(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = clock.stopwatch()
+
+
+def _ping_idle(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
+) -> None:
+    if clock.stopwatch() - record.info.get("used", clock.stopwatch()) < IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError("The server had closed an idle connection.") from error
 
 
 def _last(session: AsyncSession) -> list[tuple[LastWork, Any]]:

@@ -1,6 +1,5 @@
 """`doorstep demo`: a platform of its own, a simulated day on it, a report, and then it keeps serving to be tried."""
 
-import asyncio
 import json
 import os
 import secrets
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -85,7 +85,7 @@ def run(scenario: Scenario, *, data: Path, json_file: Path | None, leave: bool, 
         ) as running,
         _watched(running, console),
     ):
-        access = asyncio.run(first_accounts(running, password=password))
+        access = uvloop.run(first_accounts(running, password=password))
 
         def say(text: str) -> None:
             console.print(f"[dim]{clock.stopwatch() - started:5.0f} s[/dim]  {text}")
@@ -99,7 +99,7 @@ def run(scenario: Scenario, *, data: Path, json_file: Path | None, leave: bool, 
             say=say,
             enrol=lambda: enrol(running, scenario.city, password=password),
         )
-        report = asyncio.run(day.run())
+        report = uvloop.run(day.run())
         summary = summarise(report, seconds=clock.stopwatch() - started)
         show(report, summary, console)
         if json_file is not None:

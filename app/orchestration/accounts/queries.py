@@ -90,12 +90,10 @@ async def _of_key(session: AsyncSession, key: str) -> Principal:
 
 
 async def _of_access_token(session: AsyncSession, claims: tokens.AccessClaims) -> Principal:
-    user = await session.get(User, claims.user_id)
-    ended = await session.scalar(
-        select(col(RefreshToken.id))
-        .where(col(RefreshToken.family_id) == claims.family_id, col(RefreshToken.revoked_at).is_not(None))
-        .limit(1)
+    ended = select(col(RefreshToken.id)).where(
+        col(RefreshToken.family_id) == claims.family_id, col(RefreshToken.revoked_at).is_not(None)
     )
-    if user is None or not user.is_active or ended is not None:
+    user = await session.scalar(select(User).where(col(User.id) == claims.user_id, ~ended.exists()))
+    if user is None or not user.is_active:
         raise NotSignedIn("The session was ended or the account closed. Sign in again.")
     return principal_of(user)

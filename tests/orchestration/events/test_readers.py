@@ -63,8 +63,13 @@ async def test_a_side_effect_that_fails_leaves_the_cursor_where_it_was(database:
     async with database.transaction() as session:
         append(session, "one")
     await settled(database)
-    async with database.reading() as session:
+
+    async def failing(session: AsyncSession) -> None:
         assert len(await readers.read_next(session, reader="test", limit=10)) == 1
+        raise ValueError("the side effect")
+
+    with pytest.raises(ValueError, match="the side effect"):
+        await database.run(failing)
     assert await references_read(database) == ["one"]
 
 
