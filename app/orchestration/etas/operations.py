@@ -109,7 +109,7 @@ async def refresh_all(
         for each in projected:
             if each.route.id in moved:
                 _tell_projection(session, each.route, actor=actor, now=now)
-        await _tell(session, projected, actor=actor, now=now)
+        await _tell(session, projected, {shipment.id for shipment, _ in goods}, actor=actor, now=now)
     await _write(session, Shipment, goods, states={*WAITING, *ON_THE_WAY})
     await _write(session, Stop, stops, states=AHEAD)
     await session.flush()
@@ -169,21 +169,27 @@ def _is_visibly_other(row: Stop | Shipment, eta: Eta) -> bool:
     return any(has_moved(before, after, by=within) for before, after in known)
 
 
-async def _tell(session: AsyncSession, projected: Sequence[Ahead], *, actor: Principal, now: datetime) -> None:
+async def _tell(
+    session: AsyncSession, projected: Sequence[Ahead], moved: Collection[uuid.UUID], *, actor: Principal, now: datetime
+) -> None:
     """Tells of each shipment ahead whose time moved, or that is near now, and warns of those that will be late."""
-    told = await _told(session, projected)
-    warned = await _warned(session, [each.id for ahead in projected for goods in ahead.shipments for each in goods])
     near = (await rules.current(session)).tracking.within_stops
-    for ahead in projected:
-        route = ahead.route
-        for stops_before, (shipments, eta) in enumerate(zip(ahead.shipments, ahead.etas, strict=True)):
-            for shipment in shipments:
-                known = told.get(shipment.id, Told())
-                if has_moved(known.eta, eta.expected, by=share_of_interval(eta, TELL_SHARE, least=TELL_AFTER)):
-                    _tell_change(session, route, shipment, eta, known, actor=actor, now=now)
-                if route.state not in LOADING and stops_before <= near and not known.is_approaching:
-                    _tell_approaching(session, route, shipment, eta, stops_before, actor=actor, now=now)
-                await _warn(session, route, shipment, eta, is_warned=shipment.id in warned, now=now)
+    concerned = [
+        (ahead.route, shipment, eta, stops_before)
+        for ahead in projected
+        for stops_before, (shipments, eta) in enumerate(zip(ahead.shipments, ahead.etas, strict=True))
+        for shipment in shipments
+        if shipment.id in moved or stops_before <= near
+    ]
+    told = await _told(session, {shipment.id: route for route, shipment, _, _ in concerned})
+    warned = await _warned(session, [shipment.id for _, shipment, _, _ in concerned])
+    for route, shipment, eta, stops_before in concerned:
+        known = told.get(shipment.id, Told())
+        if has_moved(known.eta, eta.expected, by=share_of_interval(eta, TELL_SHARE, least=TELL_AFTER)):
+            _tell_change(session, route, shipment, eta, known, actor=actor, now=now)
+        if route.state not in LOADING and stops_before <= near and not known.is_approaching:
+            _tell_approaching(session, route, shipment, eta, stops_before, actor=actor, now=now)
+        await _warn(session, route, shipment, eta, is_warned=shipment.id in warned, now=now)
 
 
 def _fact(route: Route, stops: Sequence[Stop], *, now: datetime) -> Fact:
@@ -242,23 +248,22 @@ async def _shipments(
     return found
 
 
-async def _told(session: AsyncSession, projected: Sequence[Ahead]) -> Mapping[uuid.UUID, Told]:
-    """What the log holds of each route's shipments: the newest time told, and whether the van was announced as near."""
-    since = {each.id: ahead.route.created_at for ahead in projected for goods in ahead.shipments for each in goods}
+async def _told(session: AsyncSession, routes: Mapping[uuid.UUID, Route]) -> Mapping[uuid.UUID, Told]:
+    """What the log holds, by shipment: the newest time told on its route, and whether the van was announced as near."""
     newest = await session.execute(
         select(col(Event.subject_id), col(Event.at), col(Event.data)["eta"].astext)
         .ext(distinct_on(col(Event.subject_id)))
         .where(
-            one_of(Event.subject_id, list(since)),
+            one_of(Event.subject_id, list(routes)),
             col(Event.type).in_(ANNOUNCED),
             col(Event.data)["eta"].astext.is_not(None),
         )
         .order_by(col(Event.subject_id), col(Event.position).desc())
     )
-    etas = {key: datetime.fromisoformat(eta) for key, at, eta in newest.all() if at >= since[key]}
+    etas = {key: datetime.fromisoformat(eta) for key, at, eta in newest.all() if at >= routes[key].created_at}
     near = await session.scalars(
         select(col(Event.subject_id)).where(
-            one_of(Event.route_id, [ahead.route.id for ahead in projected]), col(Event.type) == "shipment.approaching"
+            one_of(Event.route_id, {route.id for route in routes.values()}), col(Event.type) == "shipment.approaching"
         )
     )
     announced = set(near)
