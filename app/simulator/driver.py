@@ -79,17 +79,12 @@ class Driver:
             arrival = max(arrival, datetime.fromisoformat(stop["window"]["start"]))
         await waiting.until(arrival)
         await self._record(arrival, arrived={"stopId": stop["id"]})
-        place = stop["address"]["location"]
-        await self._client.do(
-            "ReportPositions",
-            {"input": {"positions": [{"at": clock.now().isoformat(), **place, "accuracyMetres": 8.0}]}},
-        )
         service = timedelta(seconds=stop["serviceSeconds"] * self._draw.lognormvariate(0.0, 0.3))
         done = arrival + service
         reference = stop["shipments"][0]["reference"].split("/")[0]
         person = self._customers.person(reference)
         visit = self._visits[reference] = self._visits.get(reference, 0) + 1
-        await waiting.until(done)
+        await asyncio.gather(self._report_position(stop["address"]["location"]), waiting.until(done))
         if visit <= person.absent_visits:
             await self._record(done, failed={"stopId": stop["id"], "reason": "NOT_HOME"})
         else:
@@ -100,6 +95,10 @@ class Driver:
         if self._draw.random() >= OFFLINE_SHARE:
             await self._send()
         return left
+
+    async def _report_position(self, place: dict[str, Any]) -> None:
+        position = {"at": clock.now().isoformat(), **place, "accuracyMetres": 8.0}
+        await self._client.do("ReportPositions", {"input": {"positions": [position]}})
 
     async def _handover(self, stop: dict[str, Any], reference: str, name: str, at: datetime) -> dict[str, Any]:
         kinds = [kind for kind in stop["proofRequirements"] if kind != "CASH"] or ["PHOTO"]
