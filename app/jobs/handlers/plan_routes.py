@@ -27,7 +27,8 @@ from app.models.base import Json
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.plans import drafting, joining, operations, queries
 from app.orchestration.plans.drafting import Answer
-from app.orchestration.plans.problem import Loaded, pose
+from app.orchestration.plans.loaded import Loaded
+from app.orchestration.plans.problem import pose
 from app.solvers.routing.checker import check
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.solution import RoutingSolution

@@ -37,7 +37,7 @@ from app.orchestration.events.log import Subject
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans import operations, queries
 from app.orchestration.plans.drafting import leg_metres, stop_row
-from app.orchestration.plans.problem import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Van
+from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.writing import insert_all, one_of, update_all

@@ -28,7 +28,8 @@ from app.models import (
     Vehicle,
 )
 from app.orchestration.nodes.policies import at_minute
-from app.orchestration.plans.problem import Drop, Loaded, Van
+from app.orchestration.plans.acquaintance import acquainted
+from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
 
@@ -82,7 +83,9 @@ async def to_plan(
     vans = await _vans(session, node, busy, leave_after=leave_after)
     policy = await rules.current(session)
     drafted = await _drafted(session, node, day, days) if policy.planning.change_minor else {}
-    drops = await _drops(session, node, ends)
+    drops = await acquainted(
+        session, node=node, drops=await _drops(session, node, ends), rules=policy.planning, now=now
+    )
     return Loaded(
         node=node,
         day=day,
