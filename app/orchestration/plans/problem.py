@@ -20,9 +20,11 @@ from app.orchestration.weekdays import weekday
 from app.solvers.routing.problem import Location, RoutingProblem, TimeWindow, Vehicle, Visit
 
 UNSERVED_MINOR = 1_000_000.0
-# Goods in a van cannot be brought by another one: they go before anything else, and rather late than not at all.
+# Goods in a van cannot be brought by another one: they go before anything else, and rather late than not at all, but so
+# dear that ten minutes of it are worse than to leave another order for later.
 LOADED_FACTOR = 100.0
-LOADED_LATE_MINOR_PER_SECOND = 10.0
+LOADED_LATE_MINOR_PER_SECOND = 2_000.0
+LEAST_CHANGE_MINOR = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
     seconds = drop.order.service_seconds if drop.service_seconds is None else drop.service_seconds
     penalty = UNSERVED_MINOR * (1 + drop.order.priority / 100)
     is_begun = drop.service_seconds is not None
-    allowed = _allowed(drop, fleet)
+    allowed, change = _allowed(drop, fleet), _change(drop, loaded)
     return Visit(
         id=visit,
         location=loaded.place_of[visit],
@@ -89,22 +91,32 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
         skills=frozenset() if drop.is_loaded else frozenset(drop.order.required_skills),
         unserved_penalty=penalty * LOADED_FACTOR if drop.is_loaded else penalty,
         allowed_vehicle_ids=None if len(allowed) == fleet.count else allowed,
-        pinned_vehicle_id=drop.drafted if drop.is_loaded else None,
         release_seconds=None if drop.release is None else max(0, loaded.seconds(drop.release)),
         allowed_days=_visit_days(drop, loaded),
         vehicle_costs=_familiar(drop, loaded, fleet),
-        published_vehicle_id=drop.drafted if rules.change_minor and drop.drafted in loaded.vans_by_id else None,
-        change_cost=float(rules.change_minor),
+        published_vehicle_id=drop.drafted if change else None,
+        change_cost=float(change),
     )
 
 
 def _allowed(drop: Drop, fleet: Fleet) -> frozenset[str]:
-    """The carrier's vans; of those that have left, only the one with the goods in it."""
+    """The van that the goods are in; else those of the carrier that have not left."""
+    if drop.is_loaded:
+        return frozenset({drop.drafted or ""})
     carriers = {shipment.carrier_id for shipment in drop.shipments}
     if len(carriers) != 1:
         return frozenset()
     own = fleet.of_carrier.get(next(iter(carriers)), frozenset())
-    return own if drop.is_loaded else own - fleet.under_way
+    return own - fleet.under_way
+
+
+def _change(drop: Drop, loaded: Loaded) -> int:
+    """The price of another vehicle; what drivers have been told changes for no less than something."""
+    van = loaded.vans_by_id.get(drop.drafted or "")
+    if van is None:
+        return 0
+    least = 0 if van.route_id is None else LEAST_CHANGE_MINOR
+    return max(least, loaded.planning.change_minor)
 
 
 def _late_cost(drop: Drop, loaded: Loaded) -> float | None:
