@@ -3,7 +3,6 @@
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +37,8 @@ def show(
     png.write_bytes(drawing.draw(drawn))
     console.print(f"Drew {len(drawn.routes)} routes: {png}")
     found = on_database(lambda session, secret: queries.by_ids(session, SYSTEM, [key]))
-    if found[key].unassigned:
-        console.print(_left_out(found[key].unassigned))
+    for reason in found[key].unassigned:
+        console.print(_left_out(reason), markup=False)
 
 
 @commands.command()
@@ -68,21 +67,17 @@ def stop(job: Annotated[str, typer.Argument(help="The id of a job that plans.")]
     console.print("It was not started and is cancelled." if found.finished_at else "It ends with the best so far.")
 
 
-def _left_out(reasons: Sequence[Json]) -> Table:
-    table = Table("shipment", "why", "best vehicle", "keeps vehicles away", "cheapest way out", show_lines=True)
-    for reason in reasons:
-        best = f"{reason['vehicle']}: {reason.get('refusedBy') or 'none'}" if reason.get("vehicle") else "-"
-        shares = ", ".join(f"{each['constraint']} {each['share']:.0%}" for each in reason.get("ruledOut") or [])
-        way_out = reason.get("cheapestRelaxation") or {}
-        cost = f" (+{way_out['costMinor']:,})" if way_out else ""
-        table.add_row(
-            reason["shipment"],
-            f"{reason['code']}: {reason['detail']}",
-            best,
-            shares or "-",
-            f"{way_out.get('change', '-')}{cost}",
-        )
-    return table
+def _left_out(reason: Json) -> str:
+    """Why a shipment is on no route, in three lines."""
+    shares = ", ".join(f"{each['constraint']} {each['share']:.0%}" for each in reason.get("ruledOut") or [])
+    best = f"; nearest is {reason['vehicle']}, refused by {reason['refusedBy']}" if reason.get("vehicle") else ""
+    way_out = reason.get("cheapestRelaxation")
+    change = f"{way_out['change']} (+{way_out['costMinor'] / 100:,.2f})" if way_out else "none was found"
+    return (
+        f"{reason['shipment']}: {reason['code']}. {reason['detail']}\n"
+        f"  keeps vehicles away: {shares or 'nothing by itself'}{best}\n"
+        f"  cheapest way out: {change}"
+    )
 
 
 def _key(kind: str, value: str) -> uuid.UUID:

@@ -154,9 +154,8 @@ def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetim
         place = _place(current)
         if current.state is StopState.EN_ROUTE:
             at = max(now, current.eta_expected or current.planned_arrival)
-    ahead = [stop for stop in stops if stop is not current]
-    moment, here = at + timedelta(seconds=current.service_seconds if current else 0), place
-    for stop in ahead:
+    moment, here = at, place
+    for stop in [*filter(None, [current]), *(stop for stop in stops if stop is not current)]:
         moment += timedelta(seconds=drive_seconds(here, _place(stop)))
         moment = max(moment, stop.window_start or moment) + timedelta(seconds=stop.service_seconds)
         here = _place(stop)

@@ -63,12 +63,11 @@ def a_drop(*, postal_code: str | None = None) -> Drop:
 
 def posed(planning: dict[str, Any] | None = None, **rest: Any) -> RoutingProblem:
     document = parse({"planning": planning or {}, **rest.pop("document", {})})
-    given: dict[str, Any] = {"drops": [a_drop()], "vans": [a_van()]} | rest
+    given: dict[str, Any] = {"drops": [a_drop()], "vans": [a_van()], "now": at(6)} | rest
     return pose(
         Loaded(
             node=a_node(),
             day=MONDAY,
-            now=at(6),
             planning=document.planning,
             promises=document.promises,
             **given,
