@@ -14,8 +14,9 @@ from app.cli.deployment import console, on_database
 from app.core import clock
 from app.core.errors import Refusal
 from app.core.ids import from_global
+from app.models.base import Json
 from app.orchestration.jobs import operations as jobs
-from app.orchestration.plans import comparing
+from app.orchestration.plans import comparing, queries
 
 commands = typer.Typer(name="plan", help="Look at plans, compare them, and end a search early.", no_args_is_help=True)
 
@@ -28,13 +29,16 @@ def show(
         Path | None, typer.Option(help="An OpenStreetMap extract (.osm.pbf) to draw streets from.")
     ] = None,
 ) -> None:
-    """Draw a plan's routes on a map, and its day as a Gantt chart."""
+    """Draw a plan's routes on a map, and its day as a Gantt chart; list what is on none, and why."""
     from app.orchestration.plans import drawing, pictures  # the other commands start without matplotlib
 
     key = _key("Plan", plan)
     drawn = on_database(lambda session, secret: pictures.picture(session, SYSTEM, plan_id=key, extract=roads))
     png.write_bytes(drawing.draw(drawn))
     console.print(f"Drew {len(drawn.routes)} routes: {png}")
+    found = on_database(lambda session, secret: queries.by_ids(session, SYSTEM, [key]))
+    for reason in found[key].unassigned:
+        console.print(_left_out(reason), markup=False)
 
 
 @commands.command()
@@ -61,6 +65,19 @@ def stop(job: Annotated[str, typer.Argument(help="The id of a job that plans.")]
     key = _key("Job", job)
     found = on_database(lambda session, secret: jobs.ask_to_stop(session, key, actor=SYSTEM, now=clock.now()))
     console.print("It was not started and is cancelled." if found.finished_at else "It ends with the best so far.")
+
+
+def _left_out(reason: Json) -> str:
+    """Why a shipment is on no route, in three lines."""
+    shares = ", ".join(f"{each['constraint']} {each['share']:.0%}" for each in reason.get("ruledOut") or [])
+    best = f"; nearest is {reason['vehicle']}, refused by {reason['refusedBy']}" if reason.get("vehicle") else ""
+    way_out = reason.get("cheapestRelaxation")
+    change = f"{way_out['change']} (+{way_out['costMinor'] / 100:,.2f})" if way_out else "none was found"
+    return (
+        f"{reason['shipment']}: {reason['code']}. {reason['detail']}\n"
+        f"  keeps vehicles away: {shares or 'nothing by itself'}{best}\n"
+        f"  cheapest way out: {change}"
+    )
 
 
 def _key(kind: str, value: str) -> uuid.UUID:

@@ -17,12 +17,10 @@ from app.connectors.roads.local_server import LocalServer
 from app.connectors.roads.osrm import Osrm, RoadsUnavailable
 from app.core.geo import Point, great_circle_metres
 from app.core.settings import Settings
+from app.orchestration.travel import Cell, cell_of
 from app.solvers.routing.problem import Location, RoadEstimate, RoutingProblem, TravelMatrix
 
 Floats = NDArray[np.float64]
-Cell = tuple[float, float]
-# Decimals of a degree: cells of about 11 by 8 metres.
-DECIMALS = 4
 MOST_PLACES = 2_500
 MOST_CELLS = 5_000
 SAMPLED_PLACES = 60
@@ -53,8 +51,10 @@ class RoadTravel:
         """The problem with a road matrix, or with a calibrated estimate where it is too large for one."""
         try:
             if len(problem.locations) > self._most_places:
-                return replace(problem, road=await self._calibrated(problem))
-            return replace(problem, matrix=await self._matrix(problem))
+                road = await self._calibrated(problem)
+                return replace(problem, road=road, roads=_roads_of_kinds(problem, road))
+            matrix = await self._matrix(problem)
+            return replace(problem, matrix=matrix, matrices=_matrices_of_kinds(problem, matrix))
         except RoadsUnavailable as failure:
             log.warning("travel.without_roads", reason=str(failure), places=len(problem.locations))
             return problem
@@ -137,6 +137,26 @@ def _completed(problem: RoutingProblem, metres: Floats, seconds: Floats) -> Trav
     )
 
 
+def _matrices_of_kinds(problem: RoutingProblem, matrix: TravelMatrix) -> dict[str, TravelMatrix]:
+    """The same roads at the speed of each profile."""
+    return {
+        profile: replace(matrix, durations_seconds=np.rint(matrix.durations_seconds / factor).astype(np.int64))
+        for profile, factor in _speed_factors(problem).items()
+    }
+
+
+def _roads_of_kinds(problem: RoutingProblem, road: RoadEstimate) -> dict[str, RoadEstimate]:
+    return {
+        profile: replace(road, speed_metres_per_second=road.speed_metres_per_second * factor)
+        for profile, factor in _speed_factors(problem).items()
+    }
+
+
+def _speed_factors(problem: RoutingProblem) -> dict[str, float]:
+    usual = problem.road.speed_metres_per_second
+    return {profile: road.speed_metres_per_second / usual for profile, road in problem.roads.items()}
+
+
 def _nothing_known() -> Known:
     return Known(cells={}, metres=np.full((0, 0), np.nan), seconds=np.full((0, 0), np.nan))
 
@@ -151,7 +171,7 @@ def _make_room(known: Known, cells: Sequence[Cell]) -> None:
 
 
 def _cell(place: Location) -> Cell:
-    return round(place.latitude, DECIMALS), round(place.longitude, DECIMALS)
+    return cell_of(place.latitude, place.longitude)
 
 
 def _point(cell: Cell) -> Point:

@@ -24,11 +24,15 @@ from redis.exceptions import RedisError
 from app.jobs import queue, running, sweeps
 from app.jobs.queue import QueueName
 from app.jobs.workshop import Workshop
+from app.solvers import process
+from app.solvers.process import SolverFailed
 
 EVERY_SECOND = set(range(60))
 TIDY_MINUTE = 17  # of every hour
 # A job may take this long before arq cancels it; the solver's own limit is far below.
 JOB_TIMEOUT_SECONDS = 3_600
+# Compiling the routing engine on a new machine; loading it takes a second.
+WARM_UP_SECONDS = 600.0
 # What is nearly done when a worker ends may finish; the rest is taken up by another when its lease runs out.
 GRACE_SECONDS = 1
 log = structlog.get_logger(__name__)
@@ -105,6 +109,16 @@ async def run(name: QueueName, workshop: Workshop) -> None:
     async with asyncio.TaskGroup() as group:
         for each in builds:
             group.create_task(_keep_running(name, partial(each, workshop)))
+        if name is QueueName.SOLVER:
+            group.create_task(_warm_up())
+
+
+async def _warm_up() -> None:
+    """So that the first plan on a new machine does not wait for the compiler."""
+    try:
+        await process.warm_up(limit_seconds=WARM_UP_SECONDS)
+    except SolverFailed as failure:
+        log.warning("worker.not_warm", error=str(failure))
 
 
 async def _keep_running(name: QueueName, make: Callable[[], Worker]) -> None:

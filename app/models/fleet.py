@@ -10,7 +10,7 @@ from app.models.base import JSONB, Row, TimedRow
 
 
 class Vehicle(TimedRow, table=True):
-    """A van with its capacities and costs. Amounts are minor units."""
+    """A van with its capacities and costs. Amounts are minor units. `kind` is what policies know it by."""
 
     __tablename__ = "vehicles"
     __table_args__ = (CheckConstraint("max_weight_kg > 0 and max_volume_l > 0", name="capacity"),)
@@ -18,6 +18,7 @@ class Vehicle(TimedRow, table=True):
     registration: str = Field(unique=True)
     carrier_id: uuid.UUID = Field(foreign_key="carriers.id", index=True)
     node_id: uuid.UUID = Field(foreign_key="nodes.id", index=True)
+    kind: str = "van"
     max_weight_kg: float
     max_volume_l: float
     fixed_minor: int = 0

@@ -12,6 +12,7 @@ from app.core.errors import NotFound, Refusal
 from app.core.ids import from_global, to_global
 from app.models import JobKind
 from app.models.base import Json
+from app.orchestration.drivers import queries as drivers
 from app.orchestration.jobs import operations, queries
 from app.orchestration.jobs.policies import TERMINAL
 from app.orchestration.nodes import queries as nodes
@@ -69,6 +70,14 @@ class JobMutations:
                 )
             if input.node is not None and input.node not in await nodes.by_references(session, [input.node]):
                 raise NotFound("node", repr(input.node), field="node")
+            if input.replan and (not input.publish or input.days != 1):
+                raise Refusal(
+                    "REPLAN_INVALID",
+                    f"A published day is replanned at once, and one day at a time. Send publish true and days 1, not"
+                    f" {input.publish} and {input.days}.",
+                    field="replan",
+                )
+            await drivers.check_known(session, input.without_drivers, field="withoutDrivers")
             return await _create(session, JobKind.PLAN_ROUTES, input.to_arguments(), actor=actor, now=now)
 
         return await _perform(info, input, work)

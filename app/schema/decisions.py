@@ -201,12 +201,22 @@ class RelaxationType:
     cost: MoneyType | None
 
 
+@strawberry.type(name="RuledOut")
+class RuledOutType:
+    """The share of all vehicles, 0 to 1, that a constraint keeps away; each vehicle counts once."""
+
+    constraint: str
+    share: float
+
+
 @strawberry.type(name="Unassigned")
 class UnassignedType:
-    """Why an order is not served yet."""
+    """Why an order is not served yet. `refusedBy`: what keeps it off the vehicle that comes nearest to serving it."""
 
     code: str
     detail: str
+    refused_by: str | None
+    ruled_out: list[RuledOutType]
     cheapest_relaxation: RelaxationType | None
 
     @staticmethod
@@ -217,8 +227,15 @@ class UnassignedType:
         return UnassignedType(
             code=given["code"],
             detail=given["detail"],
+            refused_by=given.get("refusedBy"),
+            ruled_out=ruled_out(given),
             cheapest_relaxation=relaxation(given.get("cheapestRelaxation"), currency=currency),
         )
+
+
+def ruled_out(given: Json) -> list[RuledOutType]:
+    """The constraints of a reason, the one that keeps most vehicles away first."""
+    return [RuledOutType(constraint=each["constraint"], share=each["share"]) for each in given.get("ruledOut") or []]
 
 
 def relaxation(given: Json | None, *, currency: str) -> RelaxationType | None:

@@ -8,7 +8,10 @@ from app.orchestration.products.operations import ProductRow
 
 @strawberry.input
 class VehicleInput:
-    """A vehicle, found again by its registration. `carrier` and `node` are references; amounts are minor units."""
+    """A vehicle, found again by its registration. `carrier` and `node` are references; amounts are minor units.
+
+    `kind` is what the policy's `vehicleKinds` know it by.
+    """
 
     registration: str
     carrier: str
@@ -18,6 +21,7 @@ class VehicleInput:
     fixed_minor: int = 0
     per_km_minor: int = 0
     per_hour_minor: int = 0
+    kind: str = "van"
     skills: list[str] = strawberry.field(default_factory=list)
     is_active: bool = True
 

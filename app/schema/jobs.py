@@ -89,7 +89,9 @@ class PlanRoutesInput:
     """The own fleet's routes of a local day, or of `days` days from it on, of one node (by reference) or all.
 
     `seconds`: how long two cores search, over all nodes. `publish`: the drivers get the routes at once; late orders
-    first join the routes that are published already and have not left.
+    first join the routes that are published already and have not left. `replan`, with `publish` and for one day: the
+    rest of the published day is worked out anew first, routes under way too; what is in a van stays in it.
+    `withoutDrivers`: the references of drivers who do not drive.
     """
 
     date: datetime.date
@@ -97,6 +99,8 @@ class PlanRoutesInput:
     node: str | None = None
     seconds: int | None = None
     publish: bool = False
+    replan: bool = False
+    without_drivers: list[str] = strawberry.field(default_factory=list)
     idempotency_key: str | None = None
 
     def to_arguments(self) -> Json:
@@ -107,6 +111,8 @@ class PlanRoutesInput:
             "node": self.node,
             "seconds": self.seconds,
             "publish": self.publish,
+            "replan": self.replan,
+            "withoutDrivers": self.without_drivers,
         }
 
 

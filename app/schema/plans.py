@@ -13,13 +13,14 @@ from app.orchestration.plans.comparing import Comparison, Figures, Place, StopCh
 from app.orchestration.routes import queries as routes
 from app.orchestration.shipments import queries as shipments
 from app.schema.context import Info
-from app.schema.decisions import RelaxationType, relaxation
+from app.schema.decisions import RelaxationType, RuledOutType, relaxation, ruled_out
 from app.schema.errors import UserErrorType
 from app.schema.nodes import FulfilmentNodeType
 from app.schema.relay import Node
 from app.schema.routes import RouteType
 from app.schema.scalars import MoneyType, money
 from app.schema.shipments import ShipmentType
+from app.schema.vehicles import VehicleType
 
 MOST_CHANGED = 1_000
 PlanStateEnum = strawberry.enum(PlanState, description="Whether it is driven.")
@@ -37,11 +38,13 @@ class PlanQualityType:
 
 @strawberry.type(name="UnassignedShipment")
 class UnassignedShipmentType:
-    """A shipment that is on no route, and why."""
+    """A shipment that is on no route, and why. `refusedBy`: the first rule that keeps it off its best vehicle."""
 
     given: strawberry.Private[Json]
     code: str
     detail: str
+    refused_by: str | None
+    ruled_out: list[RuledOutType]
     cheapest_relaxation: RelaxationType | None
 
     @strawberry.field
@@ -49,6 +52,14 @@ class UnassignedShipmentType:
         """The shipment."""
         row = await info.context.load(shipments.by_ids, uuid.UUID(self.given["shipmentId"]))
         return None if row is None else ShipmentType.of(row)
+
+    @strawberry.field
+    async def vehicle(self, info: Info) -> VehicleType | None:
+        """The vehicle that would serve it for least if no rule held; null where none was looked for."""
+        if self.given.get("vehicleId") is None:
+            return None
+        row = await info.context.load(routes.vehicles, uuid.UUID(self.given["vehicleId"]))
+        return None if row is None else VehicleType.of(row)
 
 
 @strawberry.type(name="Plan")
@@ -99,6 +110,8 @@ class PlanType(Node):
                 given=given,
                 code=given["code"],
                 detail=given["detail"],
+                refused_by=given.get("refusedBy"),
+                ruled_out=ruled_out(given),
                 cheapest_relaxation=relaxation(given.get("cheapestRelaxation"), currency=self.row.currency),
             )
             for given in self.row.unassigned

@@ -12,6 +12,7 @@ class VehicleType(Node):
     """A vehicle."""
 
     registration: str
+    kind: str
     max_weight_kg: float
     max_volume_l: float
 
@@ -21,6 +22,7 @@ class VehicleType(Node):
         return VehicleType(
             id=strawberry.ID(to_global("Vehicle", row.id)),
             registration=row.registration,
+            kind=row.kind,
             max_weight_kg=row.max_weight_kg,
             max_volume_l=row.max_volume_l,
         )

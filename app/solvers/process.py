@@ -121,6 +121,12 @@ async def solve_in_process(
     return answer
 
 
+async def warm_up(*, limit_seconds: float) -> None:
+    """Compiles the routing engine in a child, where this machine has not done so yet; later ones only load the code."""
+    command = [sys.executable, "-m", "app.solvers.routing.warming"]
+    await run_child(command, b"", limit_seconds=limit_seconds, on_progress=silent)
+
+
 async def run_child(
     command: list[str],
     request: bytes,

@@ -24,6 +24,8 @@ from app.jobs.workshop import Workshop
 from app.models import Event, Job, JobKind, JobState
 from app.models.base import Json
 from app.orchestration.jobs import operations
+from app.solvers import process
+from app.solvers.process import SolverCrashed
 from tests.client import DISPATCHER, Client, settings_for
 from tests.documents import documents
 from tests.factories.workers import working
@@ -259,6 +261,36 @@ async def test_a_stopped_worker_leaves_its_job_to_the_next(
         await finished(database)
     job = await the_job(database)
     assert (job.state, job.attempts, work.runs) == (JobState.SUCCEEDED, 2, 2)
+
+
+@pytest.mark.parametrize(("name", "warmed"), [(QueueName.SOLVER, 1), (QueueName.NOTIFY, 0)])
+async def test_a_worker_that_solves_compiles_the_engine_as_it_starts(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, name: QueueName, warmed: int
+) -> None:
+    commands: list[list[str]] = []
+
+    async def run_child(command: list[str], request: bytes, **_: Any) -> bytes:
+        commands.append(command)
+        return b""
+
+    monkeypatch.setattr(process, "run_child", run_child)
+    async with working(name, workshop):
+        await asyncio.sleep(0.5)
+    assert [command[1:] for command in commands] == [["-m", "app.solvers.routing.warming"]] * warmed
+
+
+async def test_a_worker_whose_engine_cannot_be_compiled_does_all_else(
+    database: Database, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run_child(command: list[str], request: bytes, **_: Any) -> bytes:
+        raise SolverCrashed("There is no compiler.")
+
+    monkeypatch.setattr(process, "run_child", run_child)
+    does(monkeypatch, Work())
+    await a_job(database)
+    async with working(QueueName.SOLVER, workshop), asyncio.timeout(30):
+        await finished(database)
+    assert (await the_job(database)).state is JobState.SUCCEEDED
 
 
 async def finished(database: Database) -> None:

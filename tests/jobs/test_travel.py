@@ -1,6 +1,7 @@
 """Travel for plans, from a real socket: by blocks, kept by cell, and never in the way of a plan."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from app.connectors.roads import osrm
 from app.connectors.roads.osrm import Osrm, RoadsUnavailable
 from app.core.geo import Point, great_circle_metres
 from app.jobs.travel import RoadTravel
-from app.solvers.routing.problem import Location, RoutingProblem
+from app.solvers.routing.problem import Location, RoadEstimate, RoutingProblem
 from tests.factories.roads import FACTOR, METRES_PER_SECOND, RoadServer, road_server
 
 
@@ -49,6 +50,20 @@ async def test_what_may_pass_is_tried_again_and_a_refusal_is_not(roads: RoadServ
     with pytest.raises(RoadsUnavailable, match="refused a table: Too many table coordinates"):
         await Osrm(roads.url, block=60).table(points(60), points(60))
     assert roads.requests == [(60, 60)]
+
+
+async def test_each_kind_of_vehicle_drives_the_same_roads_at_its_own_speed(roads: RoadServer) -> None:
+    slow = replace(RoadEstimate(), speed_metres_per_second=RoadEstimate().speed_metres_per_second / 2)
+    for travel in (RoadTravel(Osrm(roads.url).table), RoadTravel(Osrm(roads.url).table, most_places=60)):
+        found = await travel.applied(replace(a_problem(62), roads={"cargo-bike": slow}))
+        if found.matrix is None:
+            assert found.roads["cargo-bike"] == replace(
+                found.road, speed_metres_per_second=found.road.speed_metres_per_second / 2
+            )
+        else:
+            own = found.matrices["cargo-bike"]
+            np.testing.assert_array_equal(own.durations_seconds, 2 * found.matrix.durations_seconds)
+            np.testing.assert_array_equal(own.distances_metres, found.matrix.distances_metres)
 
 
 async def test_a_problem_gets_the_roads_matrix_and_each_cell_is_asked_for_once(roads: RoadServer) -> None:

@@ -1,6 +1,7 @@
 """Plans the own fleet's routes of one node or all, a day or several, and publishes them where the job asks for it.
 
-Where it does, late orders first join the routes that are published already and have not left; the rest is planned.
+Where it does, late orders first join the routes that are published already and have not left; the rest is planned. Or,
+where it asks to replan, the rest of the published day is worked out anew first.
 
 Load, solve in subprocesses here and on other machines, check, adopt: each node by itself, as soon as its answer is
 there. A node whose day moved on meanwhile is planned again; one that an earlier attempt at this job has drafted is not.
@@ -10,16 +11,17 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Self
+from datetime import timedelta
 
 from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.database import Session
-from app.core.errors import Conflict, NotFound, Refusal
+from app.core.errors import Conflict, NotFound
 from app.core.ids import to_global
-from app.jobs import shares
+from app.jobs import planning, shares
 from app.jobs.handlers import side_by_side
+from app.jobs.handlers.replan import Rest, replan, total
+from app.jobs.planning import LEAD, Wanted
 from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job, Plan, PlanState
@@ -27,55 +29,31 @@ from app.models.base import Json
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.plans import drafting, joining, operations, queries
 from app.orchestration.plans.drafting import Answer
-from app.orchestration.plans.problem import Loaded, pose
-from app.solvers.routing.checker import check
+from app.orchestration.plans.loaded import Loaded
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.solution import RoutingSolution
 from app.solvers.stopping import StoppingRule
 
-DEFAULT_SECONDS = 10.0
 SHORTEST_SECONDS = 1.0
 # What `seconds` are worth where there are parts: so many iterations a second on each of so many cores. They are counted
 # and not timed, so that neither the number of workers nor their speed changes the plan; the time is only a safeguard.
 REFERENCE_CORES = 2
 ITERATIONS_A_SECOND = 15_000
 LONGEST_FACTOR = 4.0
-# From the decision to the van's leaving the yard.
-LEAD = timedelta(minutes=5)
 ATTEMPTS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the job asks for."""
-
-    day: date
-    days: int
-    seconds: float
-    node: str | None
-    publish: bool
-
-    @classmethod
-    def of(cls, arguments: Json) -> Self:
-        """As the arguments say, with a default for all but the date."""
-        return cls(
-            day=date.fromisoformat(arguments["date"]),
-            days=int(arguments.get("days") or 1),
-            seconds=float(arguments.get("seconds") or DEFAULT_SECONDS),
-            node=arguments.get("node"),
-            publish=bool(arguments.get("publish")),
-        )
 
 
 @dataclass
 class Outcome:
     """What has been made so far, how many shipments joined published routes, and the nodes whose day moved on.
 
+    `rests`: what became of days that were published already.
     `seconds` of the stages; checking and saving go on while other nodes are still being solved.
     """
 
     plans: list[Plan] = field(default_factory=list)
     joined: int = 0
+    rests: list[Rest] = field(default_factory=list)
     moved_on: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -93,9 +71,12 @@ async def handle(job: Job, tools: Tools) -> Json:
     async with tools.database.reading() as session:
         earlier = await queries.of_job(session, job_id=job.id)
     outcome = Outcome(plans=[plan for plans in earlier.values() for plan in plans])
-    open_nodes = [node for node in await _nodes(tools, wanted.node) if node.id not in earlier]
+    if wanted.replan:
+        with outcome.timed("replanning"):
+            outcome.rests = await replan(job, tools, wanted, await _nodes(tools, wanted, published=True))
+    open_nodes = [node for node in await _nodes(tools, wanted) if node.id not in earlier]
     for _ in range(ATTEMPTS):
-        if wanted.publish:
+        if wanted.publish and not wanted.replan:
             with outcome.timed("joining"):
                 outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
         open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
@@ -106,15 +87,19 @@ async def handle(job: Job, tools: Tools) -> Json:
         "plans": [_told(plan) for plan in plans],
         "unassigned": sum(len(plan.unassigned) for plan in plans),
         "joined": outcome.joined,
+        **_replanned(wanted, outcome),
         "seconds": outcome.seconds,
         "movedOn": [{"node": node.reference, "detail": outcome.moved_on[node.reference]} for node in open_nodes],
     }
 
 
-async def _nodes(tools: Tools, reference: str | None) -> list[FulfilmentNode]:
+async def _nodes(tools: Tools, wanted: Wanted, *, published: bool = False) -> list[FulfilmentNode]:
     async with tools.database.reading() as session:
+        reference = wanted.node
         if reference is not None and reference not in await nodes.by_references(session, [reference]):
             raise NotFound("node", repr(reference), field="node")
+        if published:
+            return await queries.nodes_under_way(session, reference=reference)
         return await queries.nodes_to_plan(session, reference=reference)
 
 
@@ -124,7 +109,7 @@ async def _plan(
     """Plans the nodes, and answers those whose day moved on meanwhile."""
     with outcome.timed("loading"):
         loaded = [each for node in open_nodes if (each := await _load(tools, wanted, node)).drops]
-        problems = [await _posed(tools, each) for each in loaded]
+        problems = [await planning.posed(tools, each) for each in loaded]
     if not loaded:
         return []
     await tools.report(0.0, f"Planning {sum(len(each.drops) for each in loaded)} stops at {len(loaded)} nodes.")
@@ -151,19 +136,14 @@ async def _plan(
     return again
 
 
-async def _posed(tools: Tools, loaded: Loaded) -> RoutingProblem:
-    problem = pose(loaded)
-    return problem if tools.travel is None else await tools.travel.applied(problem)
-
-
 async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
     """Lets late orders join the day's published routes; what finds no place is planned as usual."""
     async with tools.database.reading() as session:
         now = clock.now()
-        found = await joining.published(session, node=node, day=wanted.day, now=now, leave_after=now + LEAD)
+        found = await joining.joinable(session, node=node, day=wanted.day, now=now, leave_after=now + LEAD)
     if found is None:
         return 0
-    joined = await asyncio.to_thread(joining.places, found, await _posed(tools, found.loaded))
+    joined = await asyncio.to_thread(joining.places, found, await planning.posed(tools, found.loaded))
     try:
         return await tools.database.run(
             lambda session: joining.adopt(session, found=found, joined=joined, now=clock.now())
@@ -177,7 +157,13 @@ async def _load(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> Loaded:
         now = clock.now()
         solving_takes = timedelta(seconds=wanted.seconds * clock.speed())
         return await queries.to_plan(
-            session, node=node, day=wanted.day, days=wanted.days, now=now, leave_after=now + solving_takes + LEAD
+            session,
+            node=node,
+            day=wanted.day,
+            days=wanted.days,
+            now=now,
+            leave_after=now + solving_takes + LEAD,
+            absent=wanted.absent,
         )
 
 
@@ -197,7 +183,7 @@ def _tasks(problems: Sequence[RoutingProblem], *, seconds: float) -> list[Routin
 
 async def _adopt(job: Job, tools: Tools, wanted: Wanted, loaded: Loaded, answer: Answer) -> list[Plan]:
     """Drafts, and publishes in the same transaction where that is wanted: nobody can come between."""
-    await asyncio.to_thread(_require_valid, answer.problem, answer.solution)
+    await asyncio.to_thread(planning.require_valid, answer.problem, answer.solution)
 
     async def work(session: Session) -> list[Plan]:
         now = clock.now()
@@ -212,15 +198,16 @@ async def _adopt(job: Job, tools: Tools, wanted: Wanted, loaded: Loaded, answer:
     return await tools.database.run(work)
 
 
-def _require_valid(problem: RoutingProblem, solution: RoutingSolution) -> None:
-    violations = check(problem, solution)
-    if violations:
-        first = violations[0]
-        raise Refusal(
-            "PLAN_INVALID",
-            f"The solver's answer breaks {len(violations)} rules, first {first.code} on vehicle {first.vehicle_id}:"
-            f" {first.detail}. Nothing was adopted; plan again.",
-        )
+def _replanned(wanted: Wanted, outcome: Outcome) -> Json:
+    if not wanted.replan:
+        return {}
+    return {
+        "replanned": total(outcome.rests),
+        "notReplanned": [
+            {"node": rest.node.reference, "detail": rest.refused} for rest in outcome.rests if rest.refused
+        ],
+        "withoutDriver": [route for rest in outcome.rests for route in rest.without_driver],
+    }
 
 
 def _told(plan: Plan) -> Json:

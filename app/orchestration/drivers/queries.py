@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
+from app.core.errors import NotFound
 from app.models import Driver
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
@@ -22,6 +23,14 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
     if viewer.kind is PrincipalKind.CARRIER:
         return col(Driver.carrier_id) == viewer.carrier_id
     return false()
+
+
+async def check_known(session: AsyncSession, references: Sequence[str], *, field: str) -> None:
+    """Refuses references that no driver has."""
+    known = set(await session.scalars(select(col(Driver.reference)).where(col(Driver.reference).in_(references))))
+    for reference in references:
+        if reference not in known:
+            raise NotFound("driver", repr(reference), field=field)
 
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Driver]:

@@ -32,6 +32,7 @@ class VehicleRow:
     fixed_minor: int = 0
     per_km_minor: int = 0
     per_hour_minor: int = 0
+    kind: str = "van"
     skills: list[str] = field(default_factory=list)
     is_active: bool = True
 
@@ -113,6 +114,7 @@ def _vehicle_refusals(
         row_checks.reference(row.registration, field="registration"),
         row_checks.known(row.carrier, owners, noun="carrier", field="carrier"),
         row_checks.known(row.node, places, noun="node", field="node"),
+        row_checks.text(row.kind, field="kind", is_required=True),
         row_checks.within(row.max_weight_kg, lowest=0.001, highest=1_000_000, field="maxWeightKg"),
         row_checks.within(row.max_volume_l, lowest=0.001, highest=10_000_000, field="maxVolumeL"),
         row_checks.within(row.fixed_minor, lowest=0, highest=MOST_MINOR, field="fixedMinor"),

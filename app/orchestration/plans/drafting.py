@@ -22,19 +22,15 @@ from app.models import (
     PlanState,
     Route,
     RouteState,
-    Severity,
     Shipment,
     Stop,
     StopShipment,
 )
-from app.models.base import Json
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
-from app.orchestration.exceptions.operations import Trouble
-from app.orchestration.exceptions.policies import UNPLANNED
-from app.orchestration.plans import policies
-from app.orchestration.plans.problem import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
+from app.orchestration.plans import policies, whynot
+from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.queries import of_job
 from app.orchestration.routes import policies as routes
 from app.orchestration.travel import drive_metres
@@ -160,7 +156,7 @@ def _plan(
         solve_seconds=solution.quality.seconds,
         iterations=solution.quality.iterations,
         bound_minor=None if bound is None else int(bound),
-        unassigned=[_reason(*left) for left in _left_out(loaded, solution)] if is_first else [],
+        unassigned=[reason for _, reason in whynot.left_out(loaded, solution)] if is_first else [],
         created_at=now,
     )
 
@@ -250,62 +246,13 @@ def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequen
     }
 
 
-def _left_out(loaded: Loaded, solution: routing.RoutingSolution) -> list[tuple[routing.Unserved, Shipment]]:
-    return [
-        (unserved, shipment)
-        for unserved in solution.unserved
-        for shipment in loaded.drops_by_id[unserved.visit_id].shipments
-    ]
-
-
-def _reason(unserved: routing.Unserved, shipment: Shipment) -> Json:
-    relaxation = unserved.relaxation
-    return {
-        "shipmentId": str(shipment.id),
-        "shipment": shipment.reference,
-        "code": unserved.code.value,
-        "detail": unserved.detail,
-        "cheapestRelaxation": relaxation
-        and {
-            "constraint": relaxation.constraint.value,
-            "change": relaxation.change,
-            "costMinor": round(relaxation.cost),
-        },
-    }
-
-
 async def _explain(session: AsyncSession, loaded: Loaded, solution: routing.RoutingSolution, *, now: datetime) -> None:
     """Opens a case for each shipment that is on no route, and tells its order why."""
-    left_out = _left_out(loaded, solution)
-    reasons = {shipment.order_id: _reason(unserved, shipment) for unserved, shipment in left_out}
-    rows = [
-        {"id": order_id, "unassigned": {key: reason[key] for key in ("code", "detail", "cheapestRelaxation")}}
-        for order_id, reason in sorted(reasons.items())
-    ]
+    left_out = list(whynot.left_out(loaded, solution))
+    reasons = {shipment.order_id: whynot.of_order(reason) for shipment, reason in left_out}
+    rows = [{"id": order_id, "unassigned": reason} for order_id, reason in sorted(reasons.items())]
     await update_all(session, Order, rows)
-    await exceptions.open_cases(session, [_trouble(*left) for left in left_out], now=now)
-
-
-def _trouble(unserved: routing.Unserved, shipment: Shipment) -> Trouble:
-    relaxation = _reason(unserved, shipment)["cheapestRelaxation"] or {}
-    way_out = relaxation.get("change", "none was found")
-    return Trouble(
-        kind=UNPLANNED,
-        severity=Severity.CRITICAL,
-        subject=Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=shipment.carrier_id,
-        ),
-        node_id=shipment.node_id,
-        due_at=shipment.window_end,
-        suggestion={
-            "action": relaxation.get("constraint", "CONTACT_CUSTOMER"),
-            "summary": f"{unserved.detail} Cheapest way out: {way_out}.",
-        },
-    )
+    await exceptions.open_cases(session, [whynot.trouble(*left) for left in left_out], now=now)
 
 
 __all__: Sequence[str] = ["Answer", "adopt", "leg_metres", "stop_row", "subject_of"]

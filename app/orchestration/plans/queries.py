@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,7 +28,8 @@ from app.models import (
     Vehicle,
 )
 from app.orchestration.nodes.policies import at_minute
-from app.orchestration.plans.problem import Drop, Loaded, Van
+from app.orchestration.plans.acquaintance import acquainted
+from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
 
@@ -73,16 +74,37 @@ async def nodes_to_plan(session: AsyncSession, *, reference: str | None) -> list
     return list(await session.scalars(statement.order_by(col(FulfilmentNode.reference))))
 
 
+async def nodes_under_way(session: AsyncSession, *, reference: str | None) -> list[FulfilmentNode]:
+    """The active nodes with published routes that are not over yet, by reference."""
+    driven = select(col(Route.node_id)).where(col(Route.state).in_(CURRENT))
+    statement = select(FulfilmentNode).where(col(FulfilmentNode.is_active), col(FulfilmentNode.id).in_(driven))
+    if reference is not None:
+        statement = statement.where(col(FulfilmentNode.reference) == reference)
+    return list(await session.scalars(statement.order_by(col(FulfilmentNode.reference))))
+
+
 async def to_plan(
-    session: AsyncSession, *, node: FulfilmentNode, day: date, days: int = 1, now: datetime, leave_after: datetime
+    session: AsyncSession,
+    *,
+    node: FulfilmentNode,
+    day: date,
+    days: int = 1,
+    now: datetime,
+    leave_after: datetime,
+    absent: Collection[str] = (),
 ) -> Loaded:
-    """What the node has to deliver on so many local days, and with what. No van leaves before `leave_after`."""
+    """What the node has to deliver on so many local days, and with what. No van leaves before `leave_after`.
+
+    `absent`: drivers, by reference, who do not drive.
+    """
     ends = at_minute(day + timedelta(days=days), 0, zone=ZoneInfo(node.time_zone))
     busy = await _busy(session, node)
-    vans = await _vans(session, node, busy, leave_after=leave_after)
+    vans = await _vans(session, node, busy, leave_after=leave_after, absent=absent)
     policy = await rules.current(session)
     drafted = await _drafted(session, node, day, days) if policy.planning.change_minor else {}
-    drops = await _drops(session, node, ends)
+    drops = await acquainted(
+        session, node=node, drops=await _drops(session, node, ends), rules=policy.planning, now=now
+    )
     return Loaded(
         node=node,
         day=day,
@@ -122,7 +144,12 @@ async def _busy(session: AsyncSession, node: FulfilmentNode) -> dict[uuid.UUID, 
 
 
 async def _vans(
-    session: AsyncSession, node: FulfilmentNode, busy: dict[uuid.UUID, datetime], *, leave_after: datetime
+    session: AsyncSession,
+    node: FulfilmentNode,
+    busy: dict[uuid.UUID, datetime],
+    *,
+    leave_after: datetime,
+    absent: Collection[str],
 ) -> list[Van]:
     """The node's vehicles, each with the first of its drivers."""
     found = await session.execute(
@@ -130,7 +157,12 @@ async def _vans(
         .join(
             Driver, and_(col(Driver.vehicle_id) == col(Vehicle.id), col(Driver.carrier_id) == col(Vehicle.carrier_id))
         )
-        .where(col(Vehicle.node_id) == node.id, col(Vehicle.is_active), col(Driver.is_active))
+        .where(
+            col(Vehicle.node_id) == node.id,
+            col(Vehicle.is_active),
+            col(Driver.is_active),
+            col(Driver.reference).not_in(absent),
+        )
         .order_by(col(Vehicle.registration), col(Driver.reference))
     )
     vans: dict[uuid.UUID, Van] = {}

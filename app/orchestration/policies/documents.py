@@ -100,11 +100,22 @@ class TrafficBand(Part):
     speed_factor: Annotated[float, Field(gt=0, le=3)]
 
 
+class VehicleKind(Part):
+    """How vehicles of a kind differ from a van: how fast they drive and are at the door, and whether traffic slows."""
+
+    speed_factor: Annotated[float, Field(gt=0, le=3)] = 1.0
+    service_factor: Annotated[float, Field(gt=0, le=5)] = 1.0
+    in_traffic: bool = True
+
+
 class Planning(Part):
     """What an own fleet's routes have to keep to, and what they may do at a price. None: no such rule.
 
     `setup_seconds` are for parking, once per place. Windows are hard, or missed at `late_minor_per_hour`.
-    `change_minor` is the price of another vehicle than the node's latest draft has for an order.
+    `change_minor` is the price of another vehicle than the node's latest draft, or the published route, has for an
+    order; `familiarity_minor` is a bonus for a driver who has been at its door in the last four weeks. `together_by`
+    and `apart_by` are keys of orders' metadata: those with the same value go on one vehicle, or no two of them do.
+    Goods of two kinds of `never_together` are never on one vehicle.
     """
 
     setup_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
@@ -120,6 +131,11 @@ class Planning(Part):
     rest_minutes: Positive = 45
     balance_minor_per_hour: NonNegative = 0
     change_minor: NonNegative = 0
+    familiarity_minor: NonNegative = 0
+    together_by: str | None = None
+    apart_by: str | None = None
+    never_together: tuple[tuple[str, str], ...] = ()
+    vehicle_kinds: dict[Annotated[str, Field(min_length=1, max_length=40)], VehicleKind] = Field(default_factory=dict)
     traffic: tuple[TrafficBand, ...] = ()
 
     @model_validator(mode="after")

@@ -1,14 +1,22 @@
 """From a policy's rules and a node's rows to the words of the routing problem."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.geo import Point, great_circle_metres
 from app.models import Driver, Shipment, Vehicle
-from app.orchestration.plans.problem import Drop, Loaded, Van, pose
+from app.orchestration.plans.loaded import Drop, Loaded, Van
+from app.orchestration.plans.problem import pose
 from app.orchestration.policies.documents import parse
 from app.orchestration.travel import ROAD
-from app.solvers.routing.problem import Break, DrivingRule, RoutingProblem, TimeWindow, TrafficProfile
+from app.solvers.routing.checker import check_orders
+from app.solvers.routing.problem import Break, DrivingRule, RoutingProblem, TimeWindow, TrafficProfile, service_of
+from app.solvers.routing.schedule import Terms, timetable
 from tests.factories.callers import a_carrier, an_order
 from tests.factories.stock import a_node
 
@@ -55,12 +63,11 @@ def a_drop(*, postal_code: str | None = None) -> Drop:
 
 def posed(planning: dict[str, Any] | None = None, **rest: Any) -> RoutingProblem:
     document = parse({"planning": planning or {}, **rest.pop("document", {})})
-    given: dict[str, Any] = {"drops": [a_drop()], "vans": [a_van()]} | rest
+    given: dict[str, Any] = {"drops": [a_drop()], "vans": [a_van()], "now": at(6)} | rest
     return pose(
         Loaded(
             node=a_node(),
             day=MONDAY,
-            now=at(6),
             planning=document.planning,
             promises=document.promises,
             **given,
@@ -144,3 +151,83 @@ def test_each_day_of_a_horizon_has_its_own_shift() -> None:
         (0, 8 * 3_600),
         (1, int(timedelta(days=1, hours=8).total_seconds())),
     ]
+
+
+def test_doors_within_ten_metres_are_one_place_where_the_van_parks_once() -> None:
+    first, same, other = a_drop(), a_drop(), a_drop()
+    same.order.latitude += 0.00003
+    other.order.latitude += 0.001
+    problem = posed({"setupSeconds": 90}, drops=[first, same, other])
+    assert [visit.location for visit in problem.visits] == [1, 1, 2]
+    assert (len(problem.locations), problem.locations[1].latitude) == (3, first.order.latitude)
+    at_once = timetable(Terms(problem), problem.vehicles[0], problem.visits[:2])
+    apart = timetable(Terms(problem), problem.vehicles[0], problem.visits[1:])
+    assert at_once is not None
+    assert apart is not None
+    assert [stop.departure_seconds - stop.service_start_seconds for stop in at_once.stops] == [210, 120]
+    assert [stop.departure_seconds - stop.service_start_seconds for stop in apart.stops] == [210, 210]
+
+
+@given(
+    latitude=st.floats(-89, 89, allow_nan=False),
+    longitude=st.floats(-179, 179, allow_nan=False),
+    north=st.floats(-0.00004, 0.00004),
+)
+def test_every_visit_is_where_its_door_is_but_for_some_metres(latitude: float, longitude: float, north: float) -> None:
+    drops = [a_drop(), a_drop(), a_drop()]
+    for drop, offset in zip(drops, (0.0, north, 0.01), strict=True):
+        drop.order.latitude, drop.order.longitude = latitude + offset, longitude
+    problem = posed(drops=drops)
+    for drop, visit in zip(drops, problem.visits, strict=True):
+        place = problem.locations[visit.location]
+        door = Point(latitude=drop.order.latitude, longitude=drop.order.longitude)
+        assert great_circle_metres(door, Point(latitude=place.latitude, longitude=place.longitude)) < 20
+
+
+def test_a_driver_who_knows_the_door_has_a_bonus_where_the_policy_gives_one() -> None:
+    knows, stranger = a_van(), a_van()
+    drop = replace(a_drop(), known_to=frozenset({knows.driver.id}))
+    (visit,) = posed({"familiarityMinor": 80}, drops=[drop], vans=[knows, stranger]).visits
+    assert visit.vehicle_costs == {knows.id: -80.0}
+    (visit,) = posed({}, drops=[drop], vans=[knows, stranger]).visits
+    assert visit.vehicle_costs == {}
+
+
+def test_company_is_kept_as_metadata_and_kinds_of_goods_say() -> None:
+    drops = [a_drop() for _ in range(4)]
+    for drop, (basket, family) in zip(drops, [("b1", "x"), ("b1", "y"), ("b2", "x"), ("b3", "x")], strict=True):
+        drop.order.attributes = [{"key": "basket", "value": basket}, {"key": "family", "value": family}]
+    goods = (frozenset({"FOOD"}), frozenset({"CHEMICALS", "FOOD"}), frozenset({"CHEMICALS"}), frozenset[str]())
+    drops = [replace(drop, kinds=kinds) for drop, kinds in zip(drops, goods, strict=True)]
+    a, b, c, d = (str(drop.order.id) for drop in drops)
+    assert posed({"togetherBy": "basket"}, drops=drops).together == (frozenset({a, b}),)
+    assert posed({"apartBy": "family"}, drops=drops).apart == (frozenset({a, c, d}),)
+    found = posed({"neverTogether": [["FOOD", "CHEMICALS"]]}, drops=drops)
+    assert set(found.apart) == {frozenset({a, b}), frozenset({a, c}), frozenset({b, c})}
+    assert (posed(drops=drops).together, posed(drops=drops).apart) == ((), ())
+
+
+def test_kinds_of_vehicles_have_their_own_speed_service_and_traffic() -> None:
+    van, bike = a_van(), a_van()
+    bike.vehicle.kind = "cargo-bike"
+    rules = {
+        "vehicleKinds": {"cargo-bike": {"speedFactor": 0.6, "serviceFactor": 0.5, "inTraffic": False}},
+        "traffic": [{"fromMinute": 0, "speedFactor": 0.8}],
+    }
+    problem = posed(rules, vans=[van, bike])
+    assert [(vehicle.type, vehicle.profile) for vehicle in problem.vehicles] == [
+        ("van", "default"),
+        ("cargo-bike", "cargo-bike"),
+    ]
+    (visit,) = problem.visits
+    assert [service_of(vehicle, visit) for vehicle in problem.vehicles] == [120, 60]
+    assert problem.roads["cargo-bike"].speed_metres_per_second == ROAD.speed_metres_per_second * 0.6
+    assert set(problem.traffic) == {"default"}
+    assert check_orders(problem, {problem.vehicles[1].id: [visit.id]}) == []
+
+
+def test_the_more_urgent_an_order_the_dearer_it_is_to_leave_it_out() -> None:
+    urgent = a_drop()
+    urgent.order.priority = 50
+    usual, first = posed(drops=[a_drop(), urgent]).visits
+    assert (usual.unserved_penalty, first.unserved_penalty) == (1_000_000.0, 1_500_000.0)

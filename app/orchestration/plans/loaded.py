@@ -1,0 +1,138 @@
+"""What one plan of one node is made from: its vans with their drivers, and what they have to bring. Plain data."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from app.core.geo import Point
+from app.models import Driver, FulfilmentNode, Order, Shipment, Vehicle
+from app.orchestration.nodes.policies import at_minute
+from app.orchestration.policies.documents import Planning, Promises
+from app.orchestration.travel import Cell, cell_of
+
+GRAMS_PER_KG, MILLILITRES_PER_LITRE = 1_000, 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a van under way is: free at `place` from `at` on, once it has served the orders `first` there.
+
+    `back_by`: when it would be back if the rest of its route stayed as it is.
+    """
+
+    place: Point
+    at: datetime
+    back_by: datetime
+    first: Sequence[uuid.UUID] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Van:
+    """A vehicle with its driver on one day of the horizon, free from `free_from` on, and no longer than `free_until`.
+
+    `route_id`: the published route that it drives then, to which more may be added, but for one that has left: that
+    is `standing` somewhere, and what it does not carry it cannot bring.
+    """
+
+    vehicle: Vehicle
+    driver: Driver
+    free_from: datetime
+    day_index: int = 0
+    free_until: datetime | None = None
+    route_id: uuid.UUID | None = None
+    standing: Standing | None = None
+
+    @property
+    def id(self) -> str:
+        """The vehicle of the problem."""
+        return f"{self.vehicle.id}@{self.day_index}" if self.route_id is None else str(self.route_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """The shipments of one order that leave together. `release`: its goods are at the node from then on.
+
+    `drafted`: the vehicle of the problem that the node's latest draft, or the route it is on, has for it. `is_loaded`:
+    its goods are in that vehicle. `service_seconds`: what is left of a visit that has begun. `known_to`: the drivers
+    who have been at its door. `kinds`: of its goods.
+    """
+
+    order: Order
+    shipments: Sequence[Shipment]
+    release: datetime | None = None
+    drafted: str | None = None
+    is_loaded: bool = False
+    service_seconds: int | None = None
+    known_to: frozenset[uuid.UUID] = frozenset()
+    kinds: frozenset[str] = frozenset()
+
+    @property
+    def cell(self) -> Cell:
+        """Its door."""
+        return cell_of(self.order.latitude, self.order.longitude)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What one plan is made from: `days` days from `day` on."""
+
+    node: FulfilmentNode
+    day: date
+    drops: Sequence[Drop]
+    vans: Sequence[Van]
+    now: datetime
+    days: int = 1
+    planning: Planning = field(default_factory=Planning)
+    promises: Promises = field(default_factory=Promises)
+
+    @cached_property
+    def midnight(self) -> datetime:
+        """Second 0 of the problem."""
+        return at_minute(self.day, 0, zone=ZoneInfo(self.node.time_zone))
+
+    @cached_property
+    def versions(self) -> dict[uuid.UUID, int]:
+        """Shipment -> the version that it was planned at."""
+        return {shipment.id: shipment.version for drop in self.drops for shipment in drop.shipments}
+
+    @cached_property
+    def drops_by_id(self) -> Mapping[str, Drop]:
+        """Visit -> drop."""
+        return {str(drop.order.id): drop for drop in self.drops}
+
+    @cached_property
+    def places(self) -> Sequence[Point]:
+        """The places of the problem: the node is place 0, then the doors, each once, and where vans are under way."""
+        return [point for point, _ in self._cells.values()]
+
+    @cached_property
+    def place_of(self) -> Mapping[str, int]:
+        """Visit -> its place in the problem."""
+        return {visit: self._cells[drop.cell][1] for visit, drop in self.drops_by_id.items()}
+
+    def place_at(self, point: Point) -> int:
+        """The place in the problem of a point that is one of its doors, its node, or where a van stands."""
+        return self._cells[cell_of(point.latitude, point.longitude)][1]
+
+    @cached_property
+    def vans_by_id(self) -> Mapping[str, Van]:
+        """Vehicle of the problem -> van."""
+        return {van.id: van for van in self.vans}
+
+    @cached_property
+    def _cells(self) -> Mapping[Cell, tuple[Point, int]]:
+        points = [
+            Point(latitude=self.node.latitude, longitude=self.node.longitude),
+            *(Point(latitude=drop.order.latitude, longitude=drop.order.longitude) for drop in self.drops),
+            *(van.standing.place for van in self.vans if van.standing is not None),
+        ]
+        first = {cell_of(point.latitude, point.longitude): point for point in reversed(points)}
+        cells = dict.fromkeys(cell_of(point.latitude, point.longitude) for point in points)
+        return {cell: (first[cell], number) for number, cell in enumerate(cells)}
+
+    def seconds(self, at: datetime) -> int:
+        """A moment as the problem counts it."""
+        return round((at - self.midnight).total_seconds())

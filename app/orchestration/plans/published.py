@@ -1,0 +1,254 @@
+"""The published routes of a node's day, with what they carry: read, locked and rewritten.
+
+Leaves out who goes where: joining.py lets late orders in, replanning.py works the rest of the day out anew.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import SYSTEM
+from app.core.errors import Conflict
+from app.models import (
+    Driver,
+    FulfilmentNode,
+    Order,
+    Route,
+    RouteState,
+    Shipment,
+    ShipmentState,
+    Stop,
+    StopShipment,
+    StopState,
+    Vehicle,
+)
+from app.orchestration.events import log
+from app.orchestration.events.log import Subject
+from app.orchestration.nodes.policies import at_minute
+from app.orchestration.plans.drafting import leg_metres, stop_row
+from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
+from app.orchestration.routes.policies import LOADING
+from app.orchestration.writing import insert_all, one_of, update_all
+from app.solvers.routing import solution as routing
+from app.solvers.routing.problem import RoutingProblem
+
+# The stops that a driver has not finished, and the goods that they are for; of these, what is in the van.
+OPEN = (StopState.PENDING, StopState.EN_ROUTE, StopState.ARRIVED)
+IN_VAN = (ShipmentState.PICKED_UP, ShipmentState.OUT_FOR_DELIVERY)
+TO_BRING = (ShipmentState.PLANNED, *IN_VAN)
+REWRITTEN = ("id", "route_id", "sequence", "planned_arrival", "drive_seconds", "drive_metres")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driven:
+    """A published route with its vehicle and its driver."""
+
+    route: Route
+    vehicle: Vehicle
+    driver: Driver | None
+
+    @property
+    def id(self) -> str:
+        """The vehicle of the problem."""
+        return str(self.route.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A day's routes by their vehicles of the problem, their open stops in order, and what might join them.
+
+    `loaded.drops` are the drops on the routes, and then the `late` ones.
+    """
+
+    routes: Mapping[str, Route]
+    stops: Mapping[str, Sequence[Stop]]
+    loaded: Loaded
+    late: Sequence[Drop]
+
+
+async def routes_of(
+    session: AsyncSession, *, node: FulfilmentNode, day: date, states: Collection[RouteState]
+) -> list[Driven]:
+    """The node's routes of a local day in these states, by reference."""
+    midnight = at_minute(day, 0, zone=ZoneInfo(node.time_zone))
+    found = await session.execute(
+        select(Route, Vehicle, Driver)
+        .join(Vehicle, col(Vehicle.id) == col(Route.vehicle_id))
+        .outerjoin(Driver, col(Driver.id) == col(Route.driver_id))
+        .where(
+            col(Route.node_id) == node.id,
+            col(Route.state).in_(states),
+            col(Route.planned_start) >= midnight,
+            col(Route.planned_start) < midnight + timedelta(days=1),
+        )
+        .order_by(col(Route.reference))
+    )
+    return [Driven(route=route, vehicle=vehicle, driver=driver) for route, vehicle, driver in found.all()]
+
+
+async def open_stops(session: AsyncSession, routes: Sequence[Route]) -> tuple[dict[str, list[Stop]], list[Drop]]:
+    """Route -> the stops before it, in order; and what each of them is for."""
+    found = await session.execute(
+        select(Stop, Shipment, Order)
+        .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
+        .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
+        .join(Order, col(Order.id) == col(Stop.order_id))
+        .where(
+            one_of(Stop.route_id, [route.id for route in routes]),
+            col(Stop.state).in_(OPEN),
+            col(Stop.outcome).is_(None),
+            col(Shipment.state).in_(TO_BRING),
+        )
+        .order_by(col(Stop.sequence), col(Shipment.id))
+    )
+    stops: defaultdict[str, list[Stop]] = defaultdict(list)
+    goods: dict[uuid.UUID, tuple[Stop, Order, list[Shipment]]] = {}
+    for stop, shipment, order in found.all():
+        if stop.id not in goods:
+            stops[str(stop.route_id)].append(stop)
+            goods[stop.id] = (stop, order, [])
+        goods[stop.id][2].append(shipment)
+    drops = [
+        Drop(
+            order=order,
+            shipments=shipments,
+            drafted=str(stop.route_id),
+            is_loaded=any(shipment.state in IN_VAN for shipment in shipments),
+        )
+        for stop, order, shipments in goods.values()
+    ]
+    return dict(stops), drops
+
+
+def free_until(driven: Driven, others: Sequence[Driven]) -> datetime | None:
+    """When the route's vehicle leaves for its next route."""
+    route = driven.route
+    after = [
+        other.route.planned_start
+        for other in others
+        if other.route.vehicle_id == route.vehicle_id and other.route.planned_start > route.planned_start
+    ]
+    return min(after, default=None)
+
+
+async def lock(
+    session: AsyncSession, *, found: Published, drops: Sequence[Drop], routes: Collection[str]
+) -> dict[str, Route]:
+    """The routes; locks orders, shipments, routes and stops, in this order.
+
+    Refuses with PLAN_OUTDATED where one of the drops, or of the routes that had not left, is no longer as it was read.
+    """
+    orders, shipments = [drop.order.id for drop in drops], [each.id for drop in drops for each in drop.shipments]
+    keys = [found.routes[id].id for id in routes]
+    for statement in (
+        select(col(Order.id)).where(one_of(Order.id, orders)).order_by(col(Order.reference)),
+        select(col(Shipment.id)).where(one_of(Shipment.id, shipments)).order_by(col(Shipment.id)),
+    ):
+        await session.execute(statement.with_for_update(key_share=True))
+    versions = await session.execute(
+        select(col(Shipment.id), col(Shipment.version)).where(one_of(Shipment.id, shipments))
+    )
+    read = {each.id: each.version for drop in drops for each in drop.shipments}
+    locked = await session.scalars(
+        select(Route)
+        .where(one_of(Route.id, keys))
+        .order_by(col(Route.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    rows = {str(route.id): route for route in locked}
+    is_same = all(
+        found.routes[id].state not in LOADING or (row.version == found.routes[id].version and row.state in LOADING)
+        for id, row in rows.items()
+    )
+    if {row[0]: row[1] for row in versions.all()} != read or not is_same:
+        raise Conflict(
+            "PLAN_OUTDATED",
+            f"Routes of {found.loaded.node.reference} changed while they were worked out anew. Plan again.",
+        )
+    await session.execute(
+        select(col(Stop.id)).where(one_of(Stop.route_id, keys)).order_by(col(Stop.id)).with_for_update(key_share=True)
+    )
+    return rows
+
+
+async def write_stops(
+    session: AsyncSession, *, found: Published, problem: RoutingProblem, timed: Mapping[str, routing.Route]
+) -> dict[uuid.UUID, Stop]:
+    """The routes' stops in their new order and at their new times; answers those that are new, by their orders.
+
+    A stop that a driver is at, or on the way to, stays as it is.
+    """
+    known = {str(stop.order_id): stop for stops in found.stops.values() for stop in stops}
+    starts = {vehicle.id: vehicle.start_location or 0 for vehicle in problem.vehicles}
+    new: dict[uuid.UUID, Stop] = {}
+    moved: list[dict[str, Any]] = []
+    for id, route in timed.items():
+        key, place, left = found.routes[id].id, starts[id], route.start_seconds
+        sequence = await _last_gone(session, key)
+        for visit in route.stops:
+            drop, door, stop = (
+                found.loaded.drops_by_id[visit.visit_id],
+                found.loaded.place_of[visit.visit_id],
+                known.get(visit.visit_id),
+            )
+            if stop is None or stop.state is StopState.PENDING:
+                sequence += 1
+                row = stop_row(key, drop, visit, sequence, found.loaded)
+                row["drive_seconds"] = visit.arrival_seconds - left
+                row["drive_metres"] = leg_metres(problem, place, door)
+                if stop is None:
+                    new[drop.order.id] = Stop(**row)
+                else:
+                    moved.append({name: (row | {"id": stop.id})[name] for name in REWRITTEN})
+            place, left = door, visit.departure_seconds
+    await update_all(session, Stop, moved, counting=["version"])
+    session.add_all(new.values())
+    await session.flush()
+    links = [
+        {"stop_id": stop.id, "shipment_id": shipment.id}
+        for order, stop in new.items()
+        for shipment in found.loaded.drops_by_id[str(order)].shipments
+    ]
+    await insert_all(session, StopShipment, links)
+    return new
+
+
+async def _last_gone(session: AsyncSession, route_id: uuid.UUID) -> int:
+    gone = await session.scalars(
+        select(col(Stop.sequence)).where(col(Stop.route_id) == route_id, col(Stop.state) != StopState.PENDING)
+    )
+    return max(gone, default=0)
+
+
+def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:
+    """A route that has not left, as it will be driven."""
+    route.planned_start = loaded.midnight + timedelta(seconds=timed.start_seconds)
+    route.planned_end = loaded.midnight + timedelta(seconds=timed.end_seconds)
+    route.distance_metres, route.duration_seconds = timed.distance_metres, timed.duration_seconds
+    route.cost_minor = round(timed.cost)
+    route.load_weight_kg = timed.load[0] / GRAMS_PER_KG
+    route.load_volume_l = timed.load[1] / MILLILITRES_PER_LITRE
+    route.version += 1
+
+
+def told(route: Route, *, type: str, summary: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    """The event of a route that was changed without its driver."""
+    return log.entry(
+        type=type,
+        subject=Subject(
+            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
+        ),
+        actor=SYSTEM,
+        now=now,
+        summary=summary,
+        data={"version": route.version, "state": route.state.value, **data},
+    )

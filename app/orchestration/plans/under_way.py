@@ -1,0 +1,180 @@
+"""A day under way as a problem: what is done stays, what a van carries it keeps, the rest may go with any van.
+
+A driver at a stop, or on the way to one, serves it first. Goods in a van stay in it: their order may change, and a
+driver who stands in may bring them. Goods still at the node, on routes that have not left or late, may go with every
+van that is there. Reads only; replanning.py writes what comes of it.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.geo import Point
+from app.models import Driver, FulfilmentNode, RouteState, Stop, StopState
+from app.orchestration.plans import published, queries
+from app.orchestration.plans.acquaintance import acquainted
+from app.orchestration.plans.loaded import Drop, Loaded, Standing, Van
+from app.orchestration.plans.published import Driven, Published
+from app.orchestration.policies import queries as rules
+from app.orchestration.routes.policies import CURRENT
+from app.orchestration.travel import drive_seconds
+from app.orchestration.writing import one_of
+
+# How far the way home may turn out longer than the estimate, before the rest of a route counts as impossible.
+MARGIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderWay(Published):
+    """A day's published routes, those that have left too. `stand_ins`: route -> who drives it from now on.
+
+    Routes in `without_driver` have nobody to drive them: what is loaded stays in the van, the rest is free to go.
+    """
+
+    stand_ins: Mapping[str, Driver] = field(default_factory=dict)
+    without_driver: Collection[str] = ()
+
+
+async def under_way(
+    session: AsyncSession,
+    *,
+    node: FulfilmentNode,
+    day: date,
+    now: datetime,
+    leave_after: datetime,
+    absent: Collection[str] = (),
+) -> UnderWay | None:
+    """The node's local day as it is now; None where nothing is published. `absent` drivers, by reference, are out."""
+    driven = await published.routes_of(session, node=node, day=day, states=CURRENT)
+    if not driven:
+        return None
+    fresh = await queries.to_plan(session, node=node, day=day, now=now, leave_after=leave_after, absent=absent)
+    stand_ins = _stand_ins(driven, fresh.vans, absent)
+    lost = {each.id for each in driven if each.id not in stand_ins and not _is_there(each, absent)}
+    stops, goods = await published.open_stops(session, [each.route for each in driven])
+    last = await _last_visited(session, driven)
+    vans = [
+        _van(each, driven, stand_ins.get(each.id), stops.get(each.id, ()), last.get(each.route.id), node, now=now)
+        for each in driven
+        if each.id not in lost
+    ]
+    vans = [_leaving(van, leave_after) for van in vans]
+    busy = {each.route.vehicle_id for each in driven}
+    planning = (await rules.current(session)).planning
+    served = [_begun(drop, stops, now=now) for drop in goods if drop.drafted not in lost or not drop.is_loaded]
+    on_routes = await acquainted(session, node=node, drops=served, rules=planning, now=now)
+    known = {drop.order.id for drop in goods}
+    late = [drop for drop in fresh.drops if drop.order.id not in known]  # an order has one stop on a day
+    loaded = Loaded(
+        node=node,
+        day=day,
+        drops=[*on_routes, *late],
+        vans=[*vans, *(van for van in fresh.vans if van.vehicle.id not in busy)],
+        now=now,
+        planning=planning,
+    )
+    return UnderWay(
+        routes={each.id: each.route for each in driven},
+        stops=stops,
+        loaded=loaded,
+        late=late,
+        stand_ins=stand_ins,
+        without_driver=lost,
+    )
+
+
+def _is_there(driven: Driven, absent: Collection[str]) -> bool:
+    driver = driven.driver
+    can_drive = driver is not None and driver.is_active and driver.reference not in absent
+    return can_drive and driven.vehicle.is_active
+
+
+def _stand_ins(driven: Sequence[Driven], fresh: Sequence[Van], absent: Collection[str]) -> dict[str, Driver]:
+    """Whoever else drives the vehicle of a route whose driver is out, and has no route of their own."""
+    taken = {each.route.driver_id for each in driven}
+    free = {van.vehicle.id: van.driver for van in fresh if van.driver.id not in taken}
+    return {
+        each.id: free[each.vehicle.id] for each in driven if each.vehicle.id in free and not _is_there(each, absent)
+    }
+
+
+async def _last_visited(session: AsyncSession, driven: Sequence[Driven]) -> dict[uuid.UUID, Stop]:
+    """Route -> the stop where its van was last."""
+    left = [each.route.id for each in driven if each.route.state is RouteState.IN_PROGRESS]
+    found = await session.scalars(
+        select(Stop)
+        .where(one_of(Stop.route_id, left), col(Stop.arrived_at).is_not(None))
+        .order_by(col(Stop.arrived_at))
+    )
+    return {stop.route_id: stop for stop in found}
+
+
+def _van(
+    driven: Driven,
+    others: Sequence[Driven],
+    stand_in: Driver | None,
+    stops: Sequence[Stop],
+    last: Stop | None,
+    node: FulfilmentNode,
+    *,
+    now: datetime,
+) -> Van:
+    driver = stand_in or driven.driver
+    assert driver is not None, "routes without a driver are left out"
+    standing = None
+    if driven.route.state is RouteState.IN_PROGRESS:
+        standing = stand(stops, last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
+    return Van(
+        vehicle=driven.vehicle,
+        driver=driver,
+        free_from=driven.route.planned_start,
+        free_until=published.free_until(driven, others),
+        route_id=driven.route.id,
+        standing=standing,
+    )
+
+
+def _leaving(van: Van, leave_after: datetime) -> Van:
+    return replace(van, free_from=max(leave_after, van.free_from))
+
+
+def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetime) -> Standing:
+    """Where a van is that has left, with these stops still open; `last` is where it was last. Pure.
+
+    On the way to a stop it counts as being there from when it is expected.
+    """
+    current = next((stop for stop in stops if stop.state is not StopState.PENDING), None)
+    at, place = now, home if last is None else _place(last)
+    if current is not None:
+        place = _place(current)
+        if current.state is StopState.EN_ROUTE:
+            at = max(now, current.eta_expected or current.planned_arrival)
+    moment, here = at, place
+    for stop in [*filter(None, [current]), *(stop for stop in stops if stop is not current)]:
+        moment += timedelta(seconds=drive_seconds(here, _place(stop)))
+        moment = max(moment, stop.window_start or moment) + timedelta(seconds=stop.service_seconds)
+        here = _place(stop)
+    return Standing(
+        place=place,
+        at=at,
+        back_by=moment + timedelta(seconds=drive_seconds(here, home)) + MARGIN,
+        first=() if current is None else (current.order_id,),
+    )
+
+
+def _begun(drop: Drop, stops: Mapping[str, Sequence[Stop]], *, now: datetime) -> Drop:
+    """What is left to do at a stop where the driver is already."""
+    mine = next(stop for stop in stops[drop.drafted or ""] if stop.order_id == drop.order.id)
+    if mine.state is not StopState.ARRIVED or mine.arrived_at is None:
+        return drop
+    left = mine.arrived_at + timedelta(seconds=mine.service_seconds) - now
+    return replace(drop, service_seconds=max(0, round(left.total_seconds())))
+
+
+def _place(stop: Stop) -> Point:
+    return Point(latitude=stop.latitude, longitude=stop.longitude)

@@ -1,0 +1,71 @@
+"""What a plan says of each shipment that it leaves out: why, and what would help. Pure: no clock, no database."""
+
+from collections.abc import Iterator
+
+from app.models import Severity, Shipment
+from app.models.base import Json
+from app.orchestration.events.log import Subject
+from app.orchestration.exceptions.operations import Trouble
+from app.orchestration.exceptions.policies import UNPLANNED
+from app.orchestration.plans.loaded import Loaded
+from app.solvers.routing.solution import RoutingSolution, Unserved
+
+# What an order keeps of the reason; the plan also knows the shipment and its best vehicle.
+OF_ORDER = ("code", "detail", "refusedBy", "ruledOut", "cheapestRelaxation")
+
+
+def left_out(loaded: Loaded, solution: RoutingSolution) -> Iterator[tuple[Shipment, Json]]:
+    """Each shipment on no route, with the reason as plans keep it."""
+    for unserved in solution.unserved:
+        for shipment in loaded.drops_by_id[unserved.visit_id].shipments:
+            yield shipment, _reason(unserved, shipment, loaded)
+
+
+def of_order(reason: Json) -> Json:
+    """The reason as orders keep it."""
+    return {key: reason[key] for key in OF_ORDER}
+
+
+def trouble(shipment: Shipment, reason: Json) -> Trouble:
+    """The case for a dispatcher."""
+    relaxation = reason["cheapestRelaxation"] or {}
+    way_out = relaxation.get("change", "none was found")
+    return Trouble(
+        kind=UNPLANNED,
+        severity=Severity.CRITICAL,
+        subject=Subject(
+            kind="shipment",
+            id=shipment.id,
+            reference=shipment.reference,
+            order_id=shipment.order_id,
+            carrier_id=shipment.carrier_id,
+        ),
+        node_id=shipment.node_id,
+        due_at=shipment.window_end,
+        suggestion={
+            "action": relaxation.get("constraint", "CONTACT_CUSTOMER"),
+            "summary": f"{reason['detail']} Cheapest way out: {way_out}.",
+        },
+    )
+
+
+def _reason(unserved: Unserved, shipment: Shipment, loaded: Loaded) -> Json:
+    relaxation = unserved.relaxation
+    best = None if unserved.vehicle_id is None else loaded.vans_by_id[unserved.vehicle_id].vehicle
+    shares = sorted(unserved.ruled_out.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "shipmentId": str(shipment.id),
+        "shipment": shipment.reference,
+        "code": unserved.code.value,
+        "detail": unserved.detail,
+        "vehicleId": best and str(best.id),
+        "vehicle": best and best.registration,
+        "refusedBy": unserved.refused_by and unserved.refused_by.value,
+        "ruledOut": [{"constraint": name, "share": round(share, 4)} for name, share in shares],
+        "cheapestRelaxation": relaxation
+        and {
+            "constraint": relaxation.constraint.value,
+            "change": relaxation.change,
+            "costMinor": round(relaxation.cost),
+        },
+    }

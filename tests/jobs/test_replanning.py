@@ -1,0 +1,291 @@
+"""A published day that goes on otherwise than planned: worked out anew on a real database, with the real solver."""
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from app.core import clock
+from app.core.database import Database
+from app.models import (
+    Decision,
+    DecisionKind,
+    Driver,
+    Event,
+    FulfilmentNode,
+    JobKind,
+    Order,
+    Route,
+    RouteState,
+    Shipment,
+    ShipmentState,
+    Stop,
+    StopState,
+    Vehicle,
+)
+from tests.client import DISPATCHER, Client
+from tests.factories.devices import Device
+from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
+from tests.factories.routes import PublishedRoute
+
+PLAN = {"date": TOMORROW.isoformat(), "seconds": 1, "publish": True}
+REPLAN = {**PLAN, "replan": True}
+# Three orders weigh 4.5 kg.
+ROOM_FOR_THREE_KG = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day is under way: it is eleven o'clock."""
+    monkeypatch.setattr(clock, "_clock", clock.starting_at(NOON - timedelta(hours=1), speed=1.0))
+
+
+async def a_day(database: Database, count: int, *, vans: int, room_kg: float = ROOM_FOR_THREE_KG) -> None:
+    """So many orders on published routes, three on each; the vans have more room afterwards."""
+    await a_network(database, carriers=[own_fleet()], vans=vans)
+    async with database.transaction() as session:
+        await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
+    await orders(database, count)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    await run(database, JobKind.PLAN_ROUTES, PLAN)
+
+
+async def set_room(database: Database, room_kg: float) -> None:
+    async with database.transaction() as session:
+        await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
+
+
+async def routes(database: Database) -> list[Route]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Route).order_by(col(Route.reference))))
+
+
+async def stops(database: Database, route: Route) -> list[Stop]:
+    """Those that the route still has, or had."""
+    async with database.reading() as session:
+        found = await session.scalars(
+            select(Stop)
+            .where(col(Stop.route_id) == route.id, col(Stop.state) != StopState.CANCELLED)
+            .order_by(col(Stop.sequence))
+        )
+        return list(found)
+
+
+async def driver_of(database: Database, route: Route) -> Driver:
+    async with database.reading() as session:
+        return (await session.scalars(select(Driver).where(col(Driver.id) == route.driver_id))).one()
+
+
+async def device(client: Client, database: Database, route: Route) -> Device:
+    async with database.reading() as session:
+        node = await session.get_one(FulfilmentNode, route.node_id)
+        vehicle = await session.get_one(Vehicle, route.vehicle_id)
+    driver, ahead = await driver_of(database, route), await stops(database, route)
+    return Device(client, PublishedRoute(node=node, vehicle=vehicle, driver=driver, route=route, stops=ahead))
+
+
+async def shipment_states(database: Database) -> set[ShipmentState]:
+    async with database.reading() as session:
+        return set(await session.scalars(select(col(Shipment.state))))
+
+
+async def events(database: Database, type: str) -> list[Event]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Event).where(col(Event.type) == type).order_by(col(Event.position))))
+
+
+async def test_what_an_ill_driver_would_have_brought_goes_on_the_other_published_route(database: Database) -> None:
+    await a_day(database, 6, vans=2)
+    ill, well = await routes(database)
+    kept = [stop.id for stop in await stops(database, well)]
+    moving = [stop.id for stop in await stops(database, ill)]
+    await set_room(database, 500)
+    driver = await driver_of(database, ill)
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**REPLAN, "withoutDrivers": [driver.reference]})
+    assert result["replanned"] == {"joined": 0, "moved": 3, "released": 0, "changed": 1, "cancelled": 1}
+    assert (result["plans"], result["unassigned"], result["withoutDriver"]) == ([], 0, [ill.reference])
+    ill, well = await routes(database)
+    assert (ill.state, well.state, well.load_weight_kg) == (RouteState.CANCELLED, RouteState.PUBLISHED, 9.0)
+    after = await stops(database, well)
+    assert [stop.sequence for stop in after] == [1, 2, 3, 4, 5, 6]
+    assert {stop.id for stop in after} == {*kept, *moving}
+    assert [stop.planned_arrival for stop in after] == sorted(stop.planned_arrival for stop in after)
+    assert await shipment_states(database) == {ShipmentState.PLANNED}
+    (changed,) = await events(database, "route.changed")
+    assert (changed.data["reason"], len(changed.data["joined"]), changed.data["version"]) == ("REPLANNED", 3, 2)
+    (cancelled,) = await events(database, "route.cancelled")
+    assert sorted(cancelled.data["left"]) == sorted(changed.data["joined"])
+    moved = await events(database, "shipment.replanned")
+    assert {(event.data["before"], event.data["route"]) for event in moved} == {(ill.reference, well.reference)}
+    async with database.reading() as session:
+        decisions = list(await session.scalars(select(Decision).where(col(Decision.kind) == DecisionKind.REROUTE)))
+    assert [decision.detail for decision in decisions] == [{"before": ill.reference}] * 3
+
+
+async def test_what_finds_no_published_route_is_planned_for_a_van_that_is_free(database: Database) -> None:
+    await a_day(database, 6, vans=3)
+    ill, well = await routes(database)
+    kept = [(stop.id, stop.sequence) for stop in await stops(database, well)]
+    driver = await driver_of(database, ill)
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**REPLAN, "withoutDrivers": [driver.reference]})
+    assert result["replanned"] == {"joined": 0, "moved": 0, "released": 3, "changed": 0, "cancelled": 1}
+    assert (len(result["plans"]), result["unassigned"]) == (1, 0)
+    found = await routes(database)
+    assert [route.state for route in found] == [RouteState.CANCELLED, RouteState.PUBLISHED, RouteState.PUBLISHED]
+    assert [(stop.id, stop.sequence) for stop in await stops(database, found[1])] == kept
+    assert (len(await stops(database, found[0])), len(await stops(database, found[2]))) == (0, 3)
+    assert (await driver_of(database, found[2])).reference not in (driver.reference,)
+    assert await shipment_states(database) == {ShipmentState.PLANNED}
+
+
+async def test_a_van_that_has_left_keeps_its_beginning_and_its_goods_and_gets_no_others(
+    client: Client, database: Database
+) -> None:
+    await a_day(database, 6, vans=3)
+    ill, away = await routes(database)
+    on_road = await device(client, database, away)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+    begun = {stop.id: (stop.sequence, stop.state) for stop in await stops(database, away)}
+    await set_room(database, 500)
+    await orders(database, 1, prefix="LATE")
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    driver = await driver_of(database, ill)
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**REPLAN, "withoutDrivers": [driver.reference]})
+    assert (result["replanned"]["released"], result["unassigned"]) == (3, 0)
+    _, away, spare = await routes(database)
+    after = await stops(database, away)
+    assert {stop.id for stop in after} == begun.keys()
+    assert [(stop.sequence, stop.state) for stop in after[:2]] == [(1, StopState.DEPARTED), (2, StopState.EN_ROUTE)]
+    assert [begun[stop.id] for stop in after[:2]] == [(1, StopState.DEPARTED), (2, StopState.EN_ROUTE)]
+    assert (away.state, len(await stops(database, spare))) == (RouteState.IN_PROGRESS, 4)
+
+
+async def test_the_rest_of_a_route_under_way_gets_a_better_order_and_its_driver_hears_of_it(
+    client: Client, database: Database
+) -> None:
+    await a_day(database, 8, vans=1, room_kg=500)
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+    await shuffle(database, route)
+    before, (route,) = await stops(database, route), await routes(database)
+    _, result = await run(database, JobKind.PLAN_ROUTES, REPLAN)
+    assert result["replanned"] == {"joined": 0, "moved": 0, "released": 0, "changed": 1, "cancelled": 0}
+    after = await stops(database, route)
+    assert [stop.id for stop in after[:2]] == [stop.id for stop in before[:2]]
+    assert {stop.id for stop in after} == {stop.id for stop in before}
+    assert [stop.sequence for stop in after] == list(range(1, 9))
+    latitudes = [stop.latitude for stop in after[1:]]
+    assert turns(latitudes) <= 1
+    assert turns([stop.latitude for stop in before[1:]]) > 1
+    (again,) = await routes(database)
+    assert (again.version, again.planned_start) == (route.version + 1, route.planned_start)
+    assert again.distance_metres < route.distance_metres
+    _, second = await run(database, JobKind.PLAN_ROUTES, REPLAN)
+    assert second["replanned"]["changed"] == 0
+
+
+async def shuffle(database: Database, route: Route) -> None:
+    """As the driver would not have it: the far stop first, then the near one, and so on. Windows are wide."""
+    async with database.transaction() as session:
+        waiting = await session.scalars(
+            select(Stop)
+            .where(col(Stop.route_id) == route.id, col(Stop.state) == StopState.PENDING)
+            .order_by(col(Stop.sequence))
+        )
+        found = list(waiting)
+        numbers = [stop.sequence for stop in found]
+        mixed = [*found[::2], *found[1::2]]
+        for stop, sequence in zip(mixed, numbers, strict=True):
+            stop.sequence = sequence
+
+
+def turns(values: list[float]) -> int:
+    """How often a way turns back."""
+    steps = [after - before for before, after in pairwise(values) if after != before]
+    return sum((one > 0) != (other > 0) for one, other in pairwise(steps))
+
+
+async def test_a_colleague_of_the_same_van_takes_over_from_an_ill_driver_on_the_road(
+    client: Client, database: Database
+) -> None:
+    await a_day(database, 3, vans=1)
+    (route,) = await routes(database)
+    ill = await driver_of(database, route)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+    async with database.transaction() as session:
+        session.add(
+            Driver(
+                reference="D-STAND-IN",
+                name="Sofia",
+                carrier_id=ill.carrier_id,
+                vehicle_id=route.vehicle_id,
+                shift_start_minute=480,
+                shift_end_minute=1_080,
+            )
+        )
+    before = [(stop.id, stop.sequence, stop.state) for stop in await stops(database, route)]
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**REPLAN, "withoutDrivers": [ill.reference]})
+    assert (result["replanned"]["changed"], result["withoutDriver"]) == (1, [])
+    (route,) = await routes(database)
+    assert (await driver_of(database, route)).reference == "D-STAND-IN"
+    assert route.state is RouteState.IN_PROGRESS
+    assert [(stop.id, stop.sequence, stop.state) for stop in await stops(database, route)] == before
+    (event,) = await events(database, "route.changed")
+    assert event.data["driver"] == "D-STAND-IN"
+
+
+async def test_goods_that_are_loaded_wait_in_the_van_of_a_driver_who_is_out(client: Client, database: Database) -> None:
+    await a_day(database, 3, vans=2)
+    (route,) = await routes(database)
+    loading = await device(client, database, route)
+    async with database.reading() as session:
+        loaded, *rest = list(await session.scalars(select(col(Shipment.reference)).order_by(col(Shipment.reference))))
+    scan = {"eventId": "00000000-0000-4000-8000-000000000001", "at": clock.now().isoformat()}
+    await loading.outcomes(scan | {"loadScanned": {"routeId": loading.route_id, "barcodes": [loaded]}})
+    driver = await driver_of(database, route)
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**REPLAN, "withoutDrivers": [driver.reference]})
+    assert (result["replanned"]["released"], result["unassigned"]) == (2, 0)
+    first, second = await routes(database)
+    assert (first.state, len(await stops(database, first)), len(await stops(database, second))) == (
+        RouteState.PUBLISHED,
+        1,
+        2,
+    )
+    async with database.reading() as session:
+        found = await session.execute(select(col(Shipment.reference), col(Shipment.state)))
+        states = {row[0]: row[1] for row in found.all()}
+    assert states == {loaded: ShipmentState.PICKED_UP, **dict.fromkeys(rest, ShipmentState.PLANNED)}
+
+
+async def test_a_day_that_goes_as_planned_is_left_as_it_is(database: Database) -> None:
+    await a_day(database, 6, vans=2)
+    before = [(route.id, route.version) for route in await routes(database)]
+    _, result = await run(database, JobKind.PLAN_ROUTES, REPLAN)
+    assert set(result["replanned"].values()) == {0}
+    assert [(route.id, route.version) for route in await routes(database)] == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"publish": False}, "REPLAN_INVALID", "replan"),
+        ({"days": 2}, "REPLAN_INVALID", "replan"),
+        ({"withoutDrivers": ["D-NOBODY"]}, "NOT_FOUND", "withoutDrivers"),
+    ],
+)
+async def test_a_replan_that_cannot_be_is_refused(
+    client: Client, database: Database, changes: dict[str, Any], code: str, field: str
+) -> None:
+    document = (
+        "mutation M($input: PlanRoutesInput!) { planRoutes(input: $input) { userErrors { code field } job { id } } }"
+    )
+    given = {"date": TOMORROW.isoformat(), "publish": True, "replan": True, **changes}
+    answer = (await client.run(document, {"input": given}, as_=DISPATCHER))["planRoutes"]
+    assert answer == {"userErrors": [{"code": code, "field": field}], "job": None}
+    async with database.reading() as session:
+        assert list(await session.scalars(select(Order))) == []

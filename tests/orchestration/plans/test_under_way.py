@@ -1,0 +1,115 @@
+"""A van that has left, as a vehicle of the problem: where it is, what it serves first, and what it cannot bring."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.geo import Point
+from app.models import Stop, StopState
+from app.orchestration.plans.loaded import Drop, Standing, Van
+from app.orchestration.plans.under_way import MARGIN, stand
+from app.orchestration.travel import drive_seconds
+from app.solvers.routing.checker import check_orders
+from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.validation import faults
+from tests.factories.callers import a_driver
+from tests.orchestration.plans.test_problem import CARRIER, a_drop, a_van, at, posed
+
+NOON = at(12)
+HOME = Point(latitude=38.72, longitude=-9.14)
+
+
+def a_stop(drop: Drop, state: StopState = StopState.PENDING, *, eta: datetime | None = None) -> Stop:
+    return Stop(
+        route_id=CARRIER.id,
+        order_id=drop.order.id,
+        sequence=1,
+        state=state,
+        latitude=drop.order.latitude,
+        longitude=drop.order.longitude,
+        planned_arrival=NOON,
+        eta_expected=eta,
+        window_start=drop.shipments[0].window_start,
+        service_seconds=drop.order.service_seconds,
+        arrived_at=NOON - timedelta(minutes=1) if state is StopState.ARRIVED else None,
+    )
+
+
+def under_way(drops: Sequence[Drop], standing: Standing, *others: Drop) -> RoutingProblem:
+    """The rest of a route with these goods on board; a second van is at the node with the others."""
+    van = replace(a_van(), route_id=CARRIER.id, standing=standing)
+    loaded = [replace(drop, drafted=van.id, is_loaded=True) for drop in drops]
+    return posed(drops=[*loaded, *others], vans=[van, a_van()], now=NOON)
+
+
+def test_a_van_on_its_way_to_a_stop_counts_as_there_from_when_it_is_expected() -> None:
+    near, far = a_drop(), a_drop()
+    far.order.latitude += 0.01
+    stops = [a_stop(near, StopState.EN_ROUTE, eta=NOON + timedelta(minutes=9)), a_stop(far)]
+    found = stand(stops, None, home=HOME, now=NOON)
+    assert (found.at, found.first) == (NOON + timedelta(minutes=9), (near.order.id,))
+    assert (found.place.latitude, found.place.longitude) == (near.order.latitude, near.order.longitude)
+    on, back = Point(latitude=far.order.latitude, longitude=far.order.longitude), HOME
+    work = timedelta(seconds=240 + drive_seconds(found.place, on) + drive_seconds(on, back))
+    assert found.back_by == found.at + work + MARGIN
+
+
+def test_a_van_between_stops_is_where_it_was_last_and_one_that_just_left_at_the_node() -> None:
+    drop, last = a_drop(), a_stop(a_drop(), StopState.DEPARTED)
+    found = stand([a_stop(drop)], last, home=HOME, now=NOON)
+    assert (found.place.latitude, found.at, found.first) == (last.latitude, NOON, ())
+    assert stand([a_stop(drop)], None, home=HOME, now=NOON).place == HOME
+
+
+def test_goods_on_board_are_brought_by_their_van_alone_and_it_brings_no_others() -> None:
+    on_board, at_node = a_drop(), a_drop()
+    standing = stand([a_stop(on_board, StopState.EN_ROUTE)], None, home=HOME, now=NOON)
+    problem = under_way([on_board], standing, at_node)
+    away, spare = problem.vehicles
+    first, second = problem.visits
+    assert (away.frozen_visit_ids, away.fixed_cost, away.max_stops) == ((first.id,), 0.0, None)
+    assert (first.allowed_vehicle_ids, second.allowed_vehicle_ids) == (frozenset({away.id}), frozenset({spare.id}))
+    assert check_orders(problem, {away.id: [first.id], spare.id: [second.id]}) == []
+    wrong = check_orders(problem, {away.id: [first.id, second.id]})
+    assert [violation.code for violation in wrong] == ["NOT_ALLOWED"]
+    assert "FROZEN" in {violation.code for violation in check_orders(problem, {spare.id: [second.id]})}
+
+
+@settings(deadline=None)
+@pytest.mark.parametrize("state", [StopState.EN_ROUTE, StopState.ARRIVED])
+@given(
+    places=st.lists(st.tuples(st.floats(38.5, 38.9), st.floats(-9.4, -8.9)), min_size=1, max_size=7),
+    windows=st.lists(st.integers(6, 20), min_size=7, max_size=7),
+    minute=st.integers(0, 900),
+    left=st.integers(0, 400),
+)
+def test_however_late_it_is_the_rest_of_a_route_as_it_stands_is_a_plan(
+    state: StopState, places: list[tuple[float, float]], windows: list[int], minute: int, left: int
+) -> None:
+    now = at(6) + timedelta(minutes=minute)
+    drops = []
+    for (latitude, longitude), hour in zip(places, windows, strict=False):
+        drop = a_drop()
+        drop.order.latitude, drop.order.longitude = latitude, longitude
+        drop.shipments[0].window_start = at(hour)
+        drop.shipments[0].window_end = at(hour) + timedelta(hours=1)
+        drops.append(drop)
+    first = a_stop(drops[0], state, eta=now + timedelta(minutes=5))
+    if state is StopState.ARRIVED:
+        drops[0] = replace(drops[0], service_seconds=left)
+    standing = stand([first, *(a_stop(drop) for drop in drops[1:])], None, home=HOME, now=now)
+    van = Van(
+        vehicle=a_van().vehicle,
+        driver=a_driver(CARRIER),
+        free_from=at(0),
+        route_id=CARRIER.id,
+        standing=standing,
+    )
+    loaded = [replace(drop, drafted=van.id, is_loaded=True) for drop in drops]
+    problem = posed(drops=loaded, vans=[van], now=now)
+    assert list(faults(problem)) == []
+    assert check_orders(problem, {van.id: [str(drop.order.id) for drop in drops]}) == []
