@@ -55,9 +55,9 @@ class Posed:
     ruled_out: Mapping[str, Sequence[RuledOut]] = field(default_factory=dict)
 
 
-def pose(loaded: Loaded) -> Posed:
+def pose(loaded: Loaded, *, may_split: bool = True) -> Posed:
     """The problem of all waiting orders together."""
-    found = possible(loaded.demands, loaded.network)
+    found = possible(loaded.demands, loaded.network, may_split=may_split)
     orders: list[AllocationOrder] = []
     by_order: dict[str, dict[str, Candidate]] = {}
     resources: dict[str, Resource] = {}
@@ -84,7 +84,7 @@ class Possible:
     ruled_out: Sequence[list[RuledOut]]
 
 
-def possible(demands: Sequence[Demand], network: Network) -> Possible:
+def possible(demands: Sequence[Demand], network: Network, *, may_split: bool = True) -> Possible:
     """Every way to serve each demand, undivided or shared by two nodes."""
     if not demands:
         return Possible(candidates=[], ruled_out=[])
@@ -94,7 +94,7 @@ def possible(demands: Sequence[Demand], network: Network) -> Possible:
     divided = {
         number: demand
         for number, demand in enumerate(demands)
-        if len(demand.lines) > 1 or (not found[number] and demand.lines[0].quantity > 1)
+        if may_split and (len(demand.lines) > 1 or (not found[number] and demand.lines[0].quantity > 1))
     }
     shared = splits(divided, network, is_served={number: bool(found[number]) for number in divided})
     for number, candidates in shared.items():

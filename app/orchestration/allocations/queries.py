@@ -1,6 +1,7 @@
 """Reading allocations, and what an allocation run starts from."""
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,6 +17,9 @@ from app.models import (
     CarrierCapacity,
     CarrierContract,
     FulfilmentNode,
+    Hold,
+    HoldPart,
+    HoldState,
     NodeCapacity,
     Order,
     OrderState,
@@ -123,16 +127,22 @@ class Memory:
 
 
 async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Setting, now: datetime) -> Loaded:
-    """These orders with all that they can be served from, stock and capacity as they are now."""
+    """These orders with all that they can be served from."""
     keys = [order.id for order in found]
     lines = await orders.lines_of(session, SYSTEM, keys)
     declined = await tenders.declined_carriers(session, keys)
     for order_id, unwanted in (await proposals.unwanted_carriers(session, keys)).items():
         declined.setdefault(order_id, set()).update(unwanted)
-    skus = {line.sku for key in keys for line in lines[key]}
+    demands = [Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found]
+    return await around(session, demands, setting=setting, now=now)
+
+
+async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime) -> Loaded:
+    """All that these demands can be served from, stock and capacity as they are now."""
+    skus = {line.sku for demand in demands for line in demand.lines}
     today = now.date() - timedelta(days=1)  # it may still be yesterday somewhere
     return Loaded(
-        demands=[Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found],
+        demands=demands,
         network=Network(
             nodes=setting.nodes,
             services=setting.services,
@@ -193,11 +203,20 @@ async def _contract_room(session: AsyncSession, *, since: date) -> dict[uuid.UUI
 
 
 async def _waiting(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:
-    """What each node still has to hand out, by day."""
+    """What each node still has to hand out, by day: shipments, and what checkouts hold."""
+    held = await session.execute(
+        select(col(HoldPart.node_id), col(HoldPart.capacity_date), func.count())
+        .join(Hold, col(Hold.id) == col(HoldPart.hold_id))
+        .where(col(Hold.state) == HoldState.HELD)
+        .group_by(col(HoldPart.node_id), col(HoldPart.capacity_date))
+    )
     found = await session.execute(
         select(col(Allocation.node_id), col(Allocation.capacity_date), func.count())
         .join(Shipment, col(Shipment.allocation_id) == col(Allocation.id))
         .where(col(Shipment.state).in_(AT_NODE))
         .group_by(col(Allocation.node_id), col(Allocation.capacity_date))
     )
-    return {(node_id, day): count for node_id, day, count in found.all()}
+    waiting: Counter[tuple[uuid.UUID, date]] = Counter()
+    for node_id, day, count in [*held.all(), *found.all()]:
+        waiting[node_id, day] += count
+    return waiting

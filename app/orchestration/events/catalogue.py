@@ -14,6 +14,7 @@ EVENT_TYPES = frozenset(
         "plan": "drafted published",
         "route": "published accepted started projected completed changed cancelled",
         "stop": "arrived departed failed skipped noted",
+        "hold": "held confirmed released expired",
         "inventory": "counted moved",
         "carrier": "capacity_set terms_set gateway_set",
         "booking": "booked declined failed cancelled retried",

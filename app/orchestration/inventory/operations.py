@@ -26,13 +26,14 @@ LevelKey = tuple[uuid.UUID, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Goods:
-    """So many of an sku at a node, and for whom they move."""
+    """So many of an sku at a node, and for whom they move; `detail` says it where there is no order yet."""
 
     node_id: uuid.UUID
     sku: str
     quantity: int
     order_id: uuid.UUID | None = None
     shipment_id: uuid.UUID | None = None
+    detail: str | None = None
 
 
 def goods_of(
@@ -41,10 +42,11 @@ def goods_of(
     *,
     order_id: uuid.UUID | None = None,
     shipment_id: uuid.UUID | None = None,
+    detail: str | None = None,
 ) -> list[Goods]:
     """The goods of one node, from sku -> quantity."""
     return [
-        Goods(node_id=node_id, sku=sku, quantity=quantity, order_id=order_id, shipment_id=shipment_id)
+        Goods(node_id=node_id, sku=sku, quantity=quantity, order_id=order_id, shipment_id=shipment_id, detail=detail)
         for sku, quantity in quantities.items()
     ]
 
@@ -120,6 +122,7 @@ def _movement(goods: Goods, reason: MovementReason, effect: Effect, *, now: date
         "reason": reason,
         "order_id": goods.order_id,
         "shipment_id": goods.shipment_id,
+        "detail": goods.detail,
     }
 
 
