@@ -135,13 +135,15 @@ class Tendering(Part):
 
     Minutes count back from the end of the window: goods that no carrier fetched `pick_up_lead_minutes` before it go to
     another one, and nobody is asked any more from `last_offer_lead_minutes` before it. A counter price of at most
-    `counter_above_percent` more than was offered is agreed to at once.
+    `counter_above_percent` more than was offered is agreed to at once. An own van may load `start_grace_minutes` after
+    the planned start of its route before a person is told.
     """
 
     at_once: Annotated[int, Field(ge=1, le=20)] = 1
     most_carriers: Annotated[int, Field(ge=1, le=20)] = 5
     pick_up_lead_minutes: NonNegative = 90
     last_offer_lead_minutes: NonNegative = 30
+    start_grace_minutes: NonNegative = 30
     retender_when_late: bool = True
     counter_above_percent: Annotated[int, Field(ge=0, le=500)] = 0
 
