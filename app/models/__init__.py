@@ -24,7 +24,7 @@ from app.models.feedback import Feedback, Questionnaire
 from app.models.fleet import Driver, DriverPosition, Vehicle
 from app.models.holds import Hold, HoldPart, HoldState
 from app.models.idempotency import IdempotentCall
-from app.models.inventory import InventoryLevel, InventoryMovement, MovementReason
+from app.models.inventory import InboundDelivery, InventoryLevel, InventoryMovement, MovementReason
 from app.models.jobs import Job, JobKind, JobState, SolverPart
 from app.models.lanes import LaneDay
 from app.models.messages import Message, MessageState
@@ -86,6 +86,7 @@ __all__ = [
     "HoldPart",
     "HoldState",
     "IdempotentCall",
+    "InboundDelivery",
     "Interchange",
     "InterchangeDirection",
     "InterchangeState",

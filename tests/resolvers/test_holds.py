@@ -10,7 +10,17 @@ from sqlmodel import col
 from app.core import clock
 from app.core.database import Database
 from app.jobs import sweeps
-from app.models import Allocation, CarrierCapacity, Decision, Hold, HoldState, InventoryMovement, Order, Shipment
+from app.models import (
+    Allocation,
+    CarrierCapacity,
+    Decision,
+    Hold,
+    HoldState,
+    InboundDelivery,
+    InventoryMovement,
+    Order,
+    Shipment,
+)
 from app.orchestration.holds import operations
 from tests.client import CHECKOUT, DISPATCHER, Client
 from tests.factories.checkout import (
@@ -257,3 +267,23 @@ async def test_an_order_of_a_hold_can_be_cancelled_and_gives_everything_back(
     answer = await client.run(cancel, {"input": {"reference": "4711", "reason": "no"}}, as_=DISPATCHER)
     assert answer["cancelOrder"]["userErrors"] == []
     assert await kept(database) == all_kept(0)
+
+
+async def test_a_window_can_be_held_on_goods_that_are_still_to_come(client: Client, database: Database) -> None:
+    await slots(database, allocation={"inboundLeadDays": 1})
+    await a_network(database, carriers=[own_fleet()], on_hand=0)
+    expect = """mutation ($input: ExpectInventoryInput!) { expectInventory(input: $input) {
+      results { errors { code } } } }"""
+    row = {"node": "LIS", "sku": "APPLE", "reference": "PO-1", "quantity": 1, "expectedOn": str(TOMORROW)}
+    await client.run(expect, {"input": {"deliveries": [row]}}, as_=DISPATCHER)
+    found = await offered(client, days=2)
+    assert found["unavailable"] == [{"date": str(TOMORROW), "reason": "OUT_OF_STOCK"}]
+    assert [offer["remaining"] for offer in found["offers"]] == [1, 1]
+    held = (await hold(client, found["offers"][0]["id"]))["hold"]
+    assert [error["code"] for error in (await hold(client, found["offers"][1]["id"]))["userErrors"]] == ["OFFER_GONE"]
+    (result,) = await send(client, order_input(held["id"]))
+    assert result["order"]["state"] == "ALLOCATED"
+    async with database.reading() as session:
+        (delivery,) = await session.scalars(select(InboundDelivery))
+        assert (delivery.quantity, delivery.reserved) == (1, 1)
+    assert (await kept(database))["reserved"] == 0

@@ -67,7 +67,7 @@ async def take_parts(
     goods = [
         each
         for part, order_id in wanted
-        for each in stock.goods_of(part.node.id, part.quantities, order_id=order_id, detail=detail)
+        for each in stock.goods_of(part.node.id, part.quantities, order_id=order_id, detail=detail, by=part.expected_by)
     ]
     claims = [
         Claim(node_id=part.node.id, carrier_id=part.carrier.id, service=part.service, day=part.day)

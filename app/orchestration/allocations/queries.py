@@ -147,6 +147,7 @@ async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: S
             nodes=setting.nodes,
             services=setting.services,
             available=await stock.available_by_node(session, skus),
+            inbound=await _inbound(session, skus, setting, now=now),
             fleets=setting.fleets,
             policy=setting.policy.document,
             now=now,
@@ -160,6 +161,22 @@ async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: S
         policy_name=setting.policy.name,
         policy_version=setting.policy.version,
     )
+
+
+async def _inbound(
+    session: AsyncSession, skus: Collection[str], setting: Setting, *, now: datetime
+) -> dict[uuid.UUID, dict[str, list[tuple[date, int]]]]:
+    """What comes in, by the first day on which it may leave again; nothing where the policy does not count on it."""
+    lead = setting.policy.document.allocation.inbound_lead_days
+    if lead is None:
+        return {}
+    found = await stock.inbound_by_node(session, skus, since=now.date())
+    return {
+        node_id: {
+            sku: [(day + timedelta(days=lead), quantity) for day, quantity in of_sku] for sku, of_sku in of.items()
+        }
+        for node_id, of in found.items()
+    }
 
 
 async def _fleets(session: AsyncSession) -> set[tuple[uuid.UUID, uuid.UUID]]:

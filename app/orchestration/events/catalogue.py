@@ -15,7 +15,7 @@ EVENT_TYPES = frozenset(
         "route": "published accepted started projected completed changed cancelled",
         "stop": "arrived departed failed skipped noted",
         "hold": "held confirmed released expired",
-        "inventory": "counted moved",
+        "inventory": "counted moved expected arrived",
         "carrier": "capacity_set terms_set gateway_set",
         "booking": "booked declined failed cancelled retried",
         "proof": "captured",

@@ -11,7 +11,7 @@ from sqlmodel import col
 from app.auth.principals import SYSTEM, Principal
 from app.core.errors import NotFound
 from app.core.ids import from_global
-from app.models import Carrier, FulfilmentNode, Hold, HoldPart, HoldState, MovementReason, Order
+from app.models import Carrier, FulfilmentNode, Hold, HoldPart, HoldState, Order
 from app.orchestration.allocations import adoption, deciding
 from app.orchestration.allocations.adoption import Winner
 from app.orchestration.allocations.batches import Demand
@@ -86,20 +86,8 @@ async def _confirm(session: AsyncSession, taken: dict[uuid.UUID, Hold], *, actor
     """The new orders take over what is held: the stock changes its owner, the places on the days stay taken."""
     parts = await holds.parts_of(session, [hold.id for hold in taken.values()])
     winners = await _winners(session, taken, parts)
-    await stock.move(
-        session,
-        MovementReason.RELEASE,
-        [goods for of_hold in parts.values() for goods in operations.goods_of(of_hold)],
-        now=now,
-    )
-    for_orders = [
-        goods
-        for order_id, hold in taken.items()
-        for part in parts[hold.id]
-        for goods in stock.goods_of(part.node_id, part.quantities, order_id=order_id)
-    ]
-    await stock.move(session, MovementReason.RESERVE, for_orders, now=now)
     for order_id, hold in taken.items():
+        await stock.pass_on(session, operations.goods_of(parts[hold.id]), order_id=order_id, now=now)
         hold.state = HoldState.CONFIRMED
         operations.log_confirmed(session, hold, order_id=order_id, actor=actor, now=now)
     await session.flush()

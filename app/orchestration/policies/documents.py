@@ -56,6 +56,7 @@ class AllocationWeights(Part):
     Money counts as it is, times its weight. Lateness counts by the hour that is expected and by the chance to miss the
     window at all; emissions by the kilogram. `scarcity` is the share of the price of scarce stock and capacity that a
     single order pays when it is decided alone. `at_once` decides orders as they come in, before the next batch.
+    `inbound_lead_days`: goods that a node expects count as there so many days after their day; None: once they are.
     """
 
     fulfilment: Amount = 1.0
@@ -67,6 +68,7 @@ class AllocationWeights(Part):
     emissions_minor_per_kg: NonNegative = 0
     scarcity: Amount = 1.0
     at_once: bool = False
+    inbound_lead_days: Annotated[int, Field(ge=1, le=60)] | None = None
 
 
 class FailureOverride(Part):
