@@ -1,13 +1,15 @@
-"""Access, refresh and tracking tokens. Pure: the secret and the time are passed in.
+"""Access, refresh and tracking tokens, and offers that only we can make. Pure: the secret and the time are passed in.
 
 Every use has its own key, derived from the deployment's one secret. Refresh and tracking tokens follow from the secret
 and the row's id, so that a repeated call can answer them again, while the database only keeps their hashes.
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import uuid
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +21,7 @@ from app.core.errors import NotSignedIn
 
 ALGORITHM = "HS256"
 ISSUER = "doorstep"
+SIGNATURE_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,27 @@ def tracking_token(secret: str, order_id: uuid.UUID) -> str:
 def hash_token(token: str) -> str:
     """What the database keeps of a token. A plain hash suffices: the token has 256 random bits."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def sign_offer(content: bytes, *, secret: str) -> str:
+    """The content as a text that anybody can read, but only this deployment could have written."""
+    packed = zlib.compress(content, 9)
+    return base64.urlsafe_b64encode(_offer_signature(packed, secret) + packed).decode().rstrip("=")
+
+
+def read_offer(text: str, *, secret: str) -> bytes | None:
+    """The content that was signed; None where the text is none of ours."""
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    signature, packed = found[:SIGNATURE_BYTES], found[SIGNATURE_BYTES:]
+    is_ours = hmac.compare_digest(signature, _offer_signature(packed, secret))
+    return zlib.decompress(packed) if is_ours else None
+
+
+def _offer_signature(packed: bytes, secret: str) -> bytes:
+    return hmac.digest(_key(secret, use="offer"), packed, "sha256")
 
 
 def _derived(secret: str, *, use: str, key: uuid.UUID) -> str:

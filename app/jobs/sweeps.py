@@ -14,6 +14,8 @@ from app.orchestration.calls import operations as calls
 from app.orchestration.counters import reader as counters
 from app.orchestration.etas import reader as etas
 from app.orchestration.exceptions import operations as exceptions
+from app.orchestration.holds import operations as holds
+from app.orchestration.inventory import arrivals
 from app.orchestration.jobs import queries as jobs
 from app.orchestration.lanes import reader as lanes
 from app.orchestration.messages import reader as messages
@@ -22,7 +24,7 @@ from app.orchestration.shipments import returns
 from app.orchestration.tenders import lateness
 from app.orchestration.tenders import operations as tenders
 
-MADE_DUE_BY_TIME = (tenders.expire_due, lateness.watch, returns.send_back_due)
+MADE_DUE_BY_TIME = (holds.expire_due, tenders.expire_due, lateness.watch, returns.send_back_due, arrivals.watch)
 
 
 def readers_of(workshop: Workshop) -> dict[str, relay.Reader]:

@@ -22,9 +22,9 @@ from app.models.events import ActorKind, Counter, Event, EventReader
 from app.models.exceptions import ExceptionCase, ExceptionState, Severity
 from app.models.feedback import Feedback, Questionnaire
 from app.models.fleet import Driver, DriverPosition, Vehicle
-from app.models.holds import Hold, HoldState
+from app.models.holds import Hold, HoldPart, HoldState
 from app.models.idempotency import IdempotentCall
-from app.models.inventory import InventoryLevel, InventoryMovement, MovementReason
+from app.models.inventory import InboundDelivery, InventoryLevel, InventoryMovement, MovementReason
 from app.models.jobs import Job, JobKind, JobState, SolverPart
 from app.models.lanes import LaneDay
 from app.models.messages import Message, MessageState
@@ -83,8 +83,10 @@ __all__ = [
     "GatewayKind",
     "Handover",
     "Hold",
+    "HoldPart",
     "HoldState",
     "IdempotentCall",
+    "InboundDelivery",
     "Interchange",
     "InterchangeDirection",
     "InterchangeState",

@@ -1,4 +1,4 @@
-"""Stock counts, stock movements, and reading levels."""
+"""Stock counts, stock movements, deliveries to nodes, and reading levels."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -7,17 +7,19 @@ import strawberry
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.database import Session
-from app.orchestration.inventory import queries, stocktaking
+from app.orchestration.inventory import arrivals, queries, stocktaking
 from app.orchestration.rows import RowOutcome
 from app.resolvers.mutations import Json, mutation, perform
 from app.resolvers.rows import errors_of, read_back, to_json
 from app.schema.connections import Connection, PageArguments, connection
 from app.schema.context import Info
 from app.schema.inventory import (
+    ExpectInventoryInput,
     InventoryLevelType,
     InventoryPayload,
     InventoryResultType,
     MoveInventoryInput,
+    ReceiveInventoryInput,
     SetInventoryInput,
 )
 from app.schema.relay import NODE_SOURCES, NodeSource
@@ -71,6 +73,26 @@ class InventoryMutations:
         async def work(session: Session, actor: Principal, now: datetime) -> Json:
             rows = [row.to_row() for row in input.movements]
             return to_json(await stocktaking.move(session, rows=rows, actor=actor, now=now))
+
+        return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
+
+    @mutation(callers=CALLERS)
+    async def expect_inventory(self, info: Info, input: ExpectInventoryInput) -> InventoryPayload:
+        """Takes over which deliveries are to come to nodes, and when. Sent again, it says what still is."""
+
+        async def work(session: Session, actor: Principal, now: datetime) -> Json:
+            rows = [row.to_row() for row in input.deliveries]
+            return to_json(await arrivals.expect(session, rows=rows, actor=actor, now=now))
+
+        return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
+
+    @mutation(callers=CALLERS)
+    async def receive_inventory(self, info: Info, input: ReceiveInventoryInput) -> InventoryPayload:
+        """Takes over what of a delivery has come: it is on hand, and what was promised of it is reserved there."""
+
+        async def work(session: Session, actor: Principal, now: datetime) -> Json:
+            rows = [row.to_row() for row in input.arrivals]
+            return to_json(await arrivals.receive(session, rows=rows, actor=actor, now=now))
 
         return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
 

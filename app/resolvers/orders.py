@@ -9,7 +9,8 @@ from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.database import Session
 from app.core.ids import from_global
 from app.orchestration.cancellations import operations as cancellation
-from app.orchestration.orders import operations, queries
+from app.orchestration.holds import confirming
+from app.orchestration.orders import queries
 from app.orchestration.orders.operations import Deployment
 from app.orchestration.rows import RowOutcome, RowsRefused
 from app.resolvers.mutations import Json, mutation, perform
@@ -66,14 +67,17 @@ class OrderMutations:
 
     @mutation(callers=CALLERS)
     async def upsert_orders(self, info: Info, input: UpsertOrdersInput) -> UpsertOrdersPayload:
-        """Creates or updates orders by reference. `errorPolicy` says what one bad row means for the others."""
+        """Creates or updates orders by reference. `errorPolicy` says what one bad row means for the others.
+
+        A new order with a `holdId` takes over the window, the stock and the places that were held for it.
+        """
         settings = info.context.settings
         deployment = Deployment(secret=settings.secret_key.get_secret_value(), currency=settings.currency)
         refusals: list[RowsRefused] = []
 
         async def work(session: Session, actor: Principal, now: datetime) -> Json:
             try:
-                results = await operations.upsert(
+                results = await confirming.upsert(
                     session,
                     drafts=[order.to_draft() for order in input.orders],
                     error_policy=input.error_policy,

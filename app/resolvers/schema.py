@@ -24,6 +24,7 @@ from app.resolvers.descriptions import describe
 from app.resolvers.driver_events import DriverEventMutations
 from app.resolvers.errors import Errors
 from app.resolvers.events import EventQueries
+from app.resolvers.holds import HoldMutations, HoldQueries
 from app.resolvers.inventory import InventoryMutations, InventoryQueries
 from app.resolvers.jobs import JobMutations, JobQueries, JobSubscriptions
 from app.resolvers.masterdata import MasterDataMutations, MasterDataQueries
@@ -54,6 +55,7 @@ LIMITS = [
 @strawberry.type
 class Query(
     OrderQueries,
+    HoldQueries,
     InventoryQueries,
     MasterDataQueries,
     EventQueries,
@@ -71,6 +73,7 @@ class Query(
 @strawberry.type
 class Mutation(
     OrderMutations,
+    HoldMutations,
     AllocationMutations,
     NetworkMutations,
     InventoryMutations,

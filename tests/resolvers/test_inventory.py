@@ -1,5 +1,6 @@
 """Counts and movements as a warehouse system sends them."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -158,3 +159,120 @@ async def test_the_first_answer_is_given_again_for_its_key(client: Client, datab
     first = await client.run(MOVE, variables, as_=INTEGRATION)
     assert await client.run(MOVE, variables, as_=INTEGRATION) == first
     assert first["moveInventory"]["results"][0]["level"]["onHand"] == 15
+
+
+EXPECT = """mutation ($input: ExpectInventoryInput!) { expectInventory(input: $input) {
+  results { outcome level { onHand inbound inboundReserved inTransit
+    deliveries { reference expectedOn quantity reserved arrived } } errors { code field } }
+  userErrors { code } } }"""
+RECEIVE = """mutation ($input: ReceiveInventoryInput!) { receiveInventory(input: $input) {
+  results { outcome level { onHand available inbound deliveries { reference quantity arrived } }
+    errors { code field } } userErrors { code } } }"""
+NEXT_WEEK = str((clock.now() + timedelta(days=7)).date())
+
+
+async def expect(client: Client, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await client.run(EXPECT, {"input": {"deliveries": list(rows)}}, as_=INTEGRATION)
+    results: list[dict[str, Any]] = answer["expectInventory"]["results"]
+    return results
+
+
+async def receive(client: Client, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await client.run(RECEIVE, {"input": {"arrivals": list(rows)}}, as_=INTEGRATION)
+    results: list[dict[str, Any]] = answer["receiveInventory"]["results"]
+    return results
+
+
+def delivery(quantity: int = 5, **rest: Any) -> dict[str, Any]:
+    return {
+        "node": "LIS",
+        "sku": "APPLE",
+        "reference": "PO-1",
+        "quantity": quantity,
+        "expectedOn": NEXT_WEEK,
+        **rest,
+    }
+
+
+def arrival(quantity: int, **rest: Any) -> dict[str, Any]:
+    return {"node": "LIS", "sku": "APPLE", "reference": "PO-1", "quantity": quantity, **rest}
+
+
+async def test_what_is_to_come_is_expected_and_arrives_in_parts(client: Client, database: Database) -> None:
+    await a_world(database, on_hand=10)
+    (told,) = await expect(client, delivery())
+    assert (told["outcome"], told["errors"]) == ("CREATED", [])
+    assert told["level"] == {
+        "onHand": 10,
+        "inbound": 5,
+        "inboundReserved": 0,
+        "inTransit": 0,
+        "deliveries": [{"reference": "PO-1", "expectedOn": NEXT_WEEK, "quantity": 5, "reserved": 0, "arrived": 0}],
+    }
+    assert (await expect(client, delivery()))[0]["outcome"] == "UNCHANGED"
+    (part,) = await receive(client, arrival(2))
+    assert part["level"] == {
+        "onHand": 12,
+        "available": 12,
+        "inbound": 3,
+        "deliveries": [{"reference": "PO-1", "quantity": 3, "arrived": 2}],
+    }
+    assert (await expect(client, delivery(4)))[0]["level"]["inbound"] == 4
+    assert (await receive(client, arrival(4)))[0]["level"]["deliveries"] == []
+    (nothing,) = await expect(client, delivery(0, reference="PO-2"))
+    assert nothing["outcome"] == "UNCHANGED"
+
+
+async def test_each_bad_delivery_answers_its_own_error_and_changes_nothing(client: Client, database: Database) -> None:
+    await a_world(database, on_hand=10)
+    before = await rows(database)
+    found = await expect(
+        client,
+        delivery(node="OPO"),
+        delivery(sku="KIWI"),
+        delivery(-1),
+        delivery(expectedOn="2020-01-01"),
+        delivery(expectedOn="9999-12-31"),
+        delivery(reference=" "),
+        delivery(0, reference="PO-2"),
+        delivery(reference="PO-2"),
+    )
+    assert [[(error["code"], error["field"]) for error in result["errors"]] for result in found] == [
+        [("UNKNOWN_NODE", "deliveries.0.node")],
+        [("UNKNOWN_SKU", "deliveries.1.sku")],
+        [("QUANTITY_INVALID", "deliveries.2.quantity")],
+        [("DUPLICATE_ROW", "deliveries.3.reference")],
+        [("DUPLICATE_ROW", "deliveries.4.reference")],
+        [("REFERENCE_INVALID", "deliveries.5.reference")],
+        [],
+        [("DUPLICATE_ROW", "deliveries.7.reference")],
+    ]
+    for wrong, code in (("2020-01-01", "EXPECTED_IN_PAST"), ("9999-12-31", "EXPECTED_TOO_FAR")):
+        (refused,) = await expect(client, delivery(expectedOn=wrong))
+        assert [error["code"] for error in refused["errors"]] == [code]
+    found = await receive(client, arrival(1), arrival(1, node="OPO"), arrival(1, sku="KIWI"))
+    assert [[error["code"] for error in result["errors"]] for result in found] == [
+        ["UNKNOWN_DELIVERY"],
+        ["UNKNOWN_NODE"],
+        ["UNKNOWN_SKU"],
+    ]
+    assert await rows(database) == before
+    await expect(client, delivery())
+    found = await receive(client, arrival(0), arrival(6))
+    assert [[(error["code"], error["field"]) for error in result["errors"]] for result in found] == [
+        [("QUANTITY_INVALID", "arrivals.0.quantity")],
+        [("MORE_THAN_EXPECTED", "arrivals.1.quantity")],
+    ]
+
+
+async def test_what_is_promised_of_a_delivery_stays_expected(client: Client, database: Database) -> None:
+    node, _ = await a_world(database, on_hand=0)
+    await expect(client, delivery())
+    async with database.transaction() as session:
+        goods = operations.goods_of(node.id, {"APPLE": 3}, by=date.fromisoformat(NEXT_WEEK))
+        await operations.move(session, MovementReason.RESERVE, goods, now=clock.now())
+    (refused,) = await expect(client, delivery(2))
+    assert [(error["code"], error["field"]) for error in refused["errors"]] == [
+        ("BELOW_RESERVED", "deliveries.0.quantity")
+    ]
+    assert (await expect(client, delivery(3)))[0]["level"]["inboundReserved"] == 3

@@ -3,6 +3,7 @@
 Stock and capacity are taken first, and for all of them together; where that is too much, one by one.
 """
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from app.core.database import savepoint
 from app.core.errors import Refusal
 from app.core.ids import new_id
 from app.models import Allocation, Carrier, Decision, MovementReason, Order, Shipment, TenderMode
+from app.models.base import Json
 from app.orchestration.allocations.candidates import Candidate, Part
 from app.orchestration.allocations.telling import Source, decision, subject_of
 from app.orchestration.allocations.verdicts import Verdict
@@ -39,26 +41,37 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
-    """A locked order with the way that was chosen for it. `first_number`: of its first new shipment."""
+    """A locked order with the way that was chosen for it. `first_number`: of its first new shipment.
+
+    `told`: the decision about each part, where it was made before there was an order.
+    """
 
     order: Order
     verdict: Verdict
     chosen: Candidate
     first_number: int
+    told: Sequence[Json] = ()
 
 
 async def take(session: AsyncSession, winners: Sequence[Winner], *, now: datetime) -> bool:
     """Takes stock and capacity for all of these orders; False, and nothing is taken, where that is too much."""
+    return await take_parts(
+        session, [(part, winner.order.id) for winner in winners for part in winner.chosen.parts], now=now
+    )
+
+
+async def take_parts(
+    session: AsyncSession, wanted: Sequence[tuple[Part, uuid.UUID | None]], *, detail: str | None = None, now: datetime
+) -> bool:
+    """Takes stock and capacity for parts, each with its order where there is one already; False: nothing is taken."""
     goods = [
         each
-        for winner in winners
-        for part in winner.chosen.parts
-        for each in stock.goods_of(part.node.id, part.quantities, order_id=winner.order.id)
+        for part, order_id in wanted
+        for each in stock.goods_of(part.node.id, part.quantities, order_id=order_id, detail=detail, by=part.expected_by)
     ]
     claims = [
         Claim(node_id=part.node.id, carrier_id=part.carrier.id, service=part.service, day=part.day)
-        for winner in winners
-        for part in winner.chosen.parts
+        for part, _ in wanted
     ]
     try:
         async with savepoint(session):
@@ -79,11 +92,12 @@ async def carry_out(session: AsyncSession, winners: Sequence[Winner], *, source:
     born: list[tuple[Birth, Carrier]] = []
     for winner in winners:
         entries.append(_allocated(winner, now=now))
-        for part, allocation, birth in parts(winner, now=now):
+        for number, (part, allocation, birth) in enumerate(parts(winner, now=now)):
             allocations.append(allocation)
             born.append((birth, part.carrier))
             entries += births.events(birth, actor=SYSTEM, now=now)
-            decisions.append(_decision(winner, part, birth, source, now=now))
+            told = winner.told[number] if winner.told else {}
+            decisions.append({**decision(winner.verdict, part, source, now=now), **told, "shipment_id": birth.id})
     await insert_all(session, Allocation, allocations)
     await births.insert(session, [birth for birth, _ in born], now=now)
     await insert_all(session, Decision, decisions)
@@ -167,10 +181,6 @@ def parts(winner: Winner, *, now: datetime) -> Iterator[tuple[Part, Row, Birth]]
             is_assigned=part.carrier.tender_mode is TenderMode.AUTOMATIC,
         )
         yield part, allocation, birth
-
-
-def _decision(winner: Winner, part: Part, birth: Birth, source: Source, *, now: datetime) -> Row:
-    return {**decision(winner.verdict, part, source, now=now), "shipment_id": birth.id}
 
 
 async def _ask(session: AsyncSession, asked: Sequence[tuple[Birth, Carrier]], source: Source, *, now: datetime) -> None:

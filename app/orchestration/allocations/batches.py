@@ -49,7 +49,8 @@ class Demand:
 class Network:
     """What orders are served from. `fleets`: the (carrier, node) pairs where an own fleet has vehicles.
 
-    `available`: node -> sku -> what can still be promised. `products` may leave out what is ordinary and small.
+    `available`: node -> sku -> what can still be promised. `inbound`: node -> sku -> (day, quantity) of what comes in,
+    by the first day on which it may leave again. `products` may leave out what is ordinary and small.
     `calendar` remembers hours and cut-offs that were worked out before.
     """
 
@@ -61,12 +62,29 @@ class Network:
     now: datetime
     products: Mapping[str, Product] = field(default_factory=dict)
     punctuality: PunctualityTable = field(default_factory=PunctualityTable)
+    inbound: Mapping[uuid.UUID, Mapping[str, Sequence[tuple[date, int]]]] = field(default_factory=dict)
     calendar: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @cached_property
     def terms(self) -> dict[tuple[uuid.UUID, str], ServiceTerms]:
         """(carrier, service) -> its terms."""
         return {(terms.carrier.id, terms.code): terms for terms in self.services}
+
+    def stock_by_day(self, node: FulfilmentNode, sku: str) -> list[tuple[date, int]]:
+        """How many can be promised from each day on, the first of all days first."""
+        there = self.available.get(node.id, {}).get(sku, 0)
+        steps = [(date.min, there)]
+        for day, quantity in self.inbound.get(node.id, {}).get(sku, ()):
+            there += quantity
+            if steps[-1][0] == day:
+                steps.pop()
+            steps.append((day, there))
+        return steps
+
+    def expected_by(self, day: date) -> date | None:
+        """What is expected until then may leave on the day; None: only what is on hand may."""
+        lead = self.policy.allocation.inbound_lead_days
+        return None if lead is None else day - timedelta(days=lead)
 
     def zone(self, node: FulfilmentNode) -> ZoneInfo:
         """A node's time zone."""

@@ -17,7 +17,10 @@ from app.orchestration.allocations.batches import Batch, Demand, Network, whole
 from app.orchestration.allocations.refusals import Refused, describe, no_stock
 from app.orchestration.allocations.ways import OF_NODE, POSSIBLE, STAGES, Column, columns
 from app.orchestration.carriers.rating import Minors
-from app.orchestration.carriers.zones import Flags
+from app.orchestration.carriers.zones import Flags, Numbers
+
+# Days as ordinals: before and after all others.
+AT_ONCE, NEVER = 0, date.max.toordinal()
 
 Costs = tuple[tuple[str, int], ...]
 
@@ -26,7 +29,8 @@ Costs = tuple[tuple[str, int], ...]
 class Part:
     """So much of an order from one node by one carrier's service. `carriage`: the carrier's price, item by item.
 
-    `cost_minor` has the policy's weights in it; `price_minor` is what the carrier charges.
+    `cost_minor` has the policy's weights in it; `price_minor` is what the carrier charges. `expected_by`: goods that
+    come in until then may be promised for it; None: only those that are there.
     """
 
     node: FulfilmentNode
@@ -37,6 +41,7 @@ class Part:
     price_minor: int
     carriage: Costs = ()
     day: date
+    expected_by: date | None = None
     on_time_probability: float = 1.0
     grams_co2: float = 0.0
 
@@ -81,14 +86,14 @@ class Ways:
         self.batch = whole(demands, network)
         self._network = network
         self._columns = columns(network.nodes, self.batch, network) if network.nodes else []
-        self._lacks = [lacking(self.batch, node, network) for node in network.nodes]
+        self._ready = [ready_days(self.batch, node, network) for node in network.nodes]
 
     def candidates(self, number: int, *, most: int) -> list[Candidate]:
         """The cheapest ways that are possible for one order, cheapest first."""
         columns, possible, costs = self._table
         numbers = np.flatnonzero(possible[:, number])
         best = numbers[np.argsort(costs[numbers, number], kind="stable")[:most]]
-        found = [candidate_of(columns[place], self.batch, number) for place in best.tolist()]
+        found = [candidate_of(columns[place], self.batch, number, self._network) for place in best.tolist()]
         return sorted(found, key=lambda candidate: (candidate.cost_minor, candidate.id))
 
     @cached_property
@@ -98,21 +103,25 @@ class Ways:
         if not columns:
             nothing = (0, len(self.batch))
             return [], np.zeros(nothing, dtype=bool), np.zeros(nothing, dtype=np.int64)
-        lacks = [lacks for lacks, of_node in zip(self._lacks, self._columns, strict=True) for _ in of_node]
+        ready = [ready for ready, of_node in zip(self._ready, self._columns, strict=True) for _ in of_node]
+        lacks = [
+            column.day < days if self._network.inbound else days == NEVER
+            for column, days in zip(columns, ready, strict=True)
+        ]
         possible = np.array([column.stage == POSSIBLE for column in columns]) & ~np.array(lacks)
         return columns, possible, np.array([column.cost for column in columns])
 
     def ruled_out(self, number: int) -> Iterator[RuledOut]:
         """What rules out the nodes and carriers that cannot serve one order."""
-        for node, of_node, lacks in zip(self._network.nodes, self._columns, self._lacks, strict=True):
-            if lacks[number]:
+        for node, of_node, ready in zip(self._network.nodes, self._columns, self._ready, strict=True):
+            if _lacks_stock(of_node, number, ready=int(ready[number])):
                 yield self._without_stock(node, of_node, number)
             else:
                 yield from self._of_carriers(node, of_node, number)
 
     def _without_stock(self, node: FulfilmentNode, of_node: Sequence[Column], number: int) -> RuledOut:
         costs = [int(column.cost[number]) for column in of_node if column.stage[number] == POSSIBLE]
-        missing = no_stock(node, self.batch, number, self._network.available.get(node.id, {}))
+        missing = no_stock(node, self.batch, number, self._network)
         return _ruled_out(node, None, missing, min(costs, default=None))
 
     def _of_carriers(self, node: FulfilmentNode, of_node: Sequence[Column], number: int) -> Iterator[RuledOut]:
@@ -133,23 +142,39 @@ class Ways:
                 return
 
 
-def lacking(batch: Batch, node: FulfilmentNode, network: Network) -> Flags:
-    """For which demands the node has too little of something."""
-    stock = network.available.get(node.id, {})
+def ready_days(batch: Batch, node: FulfilmentNode, network: Network) -> Numbers:
+    """The day, as an ordinal, from which the node has enough for each demand: AT_ONCE, or NEVER as far as is known."""
+    stock, comes_in = network.available.get(node.id, {}), network.inbound.get(node.id, {})
+
+    def ready(sku: str, wanted: int) -> int:
+        if stock.get(sku, 0) >= wanted:
+            return AT_ONCE
+        if sku not in comes_in:
+            return NEVER
+        steps = network.stock_by_day(node, sku)
+        return next((day.toordinal() for day, there in steps if there >= wanted), NEVER)
+
     return np.fromiter(
-        (any(stock.get(sku, 0) < wanted for sku, wanted in quantities.items()) for quantities in batch.quantities),
-        bool,
+        (max(ready(sku, wanted) for sku, wanted in quantities.items()) for quantities in batch.quantities),
+        np.int64,
         len(batch),
     )
 
 
-def candidate_of(column: Column, batch: Batch, number: int) -> Candidate:
+def _lacks_stock(of_node: Sequence[Column], number: int, *, ready: int) -> bool:
+    """Whether it is stock that rules the node out: never enough of it, or not yet when it would have to leave."""
+    leaving = [int(column.day[number]) for column in of_node if column.stage[number] == POSSIBLE]
+    return ready == NEVER or (bool(leaving) and max(leaving) < ready)
+
+
+def candidate_of(column: Column, batch: Batch, number: int, network: Network) -> Candidate:
     """One way of one demand, by name."""
     node, terms = column.node, column.terms
     window = batch.window(number, later=column.later)
     costs = tuple((name, int(amounts[number])) for name, amounts in column.parts.items() if amounts[number])
     carriage = tuple((name, int(amounts[number])) for name, amounts in column.carriage.items() if amounts[number])
     day = window[0].astimezone(ZoneInfo(node.time_zone)).date()
+    handed_over = date.fromordinal(int(column.day[number]))
     part = Part(
         node=node,
         carrier=terms.carrier,
@@ -158,7 +183,8 @@ def candidate_of(column: Column, batch: Batch, number: int) -> Candidate:
         cost_minor=sum(amount for _, amount in costs),
         price_minor=sum(amount for _, amount in carriage),
         carriage=carriage,
-        day=date.fromordinal(int(column.day[number])),
+        day=handed_over,
+        expected_by=network.expected_by(handed_over),
         on_time_probability=float(column.on_time[number]),
         grams_co2=float(column.grams_co2[number]),
     )

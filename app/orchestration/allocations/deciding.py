@@ -32,7 +32,7 @@ async def decide(session: AsyncSession, *, order: Order, setting: Setting, now: 
     """Allocates one order that waits, or says why it cannot be. MOVED_ON: it no longer waits."""
     for _ in range(MOST_ATTEMPTS):
         loaded = await queries.loaded(session, [order], setting=setting, now=now)
-        verdict = await _verdict(session, loaded, now=now)
+        verdict = await verdict_on(session, loaded, now=now)
         counts = await operations.adopt(session, verdicts=[verdict], source=source_of(loaded), now=now)
         outcome = next(outcome for outcome, count in counts.items() if count)
         if outcome is not Outcome.MOVED_ON:
@@ -43,11 +43,10 @@ async def decide(session: AsyncSession, *, order: Order, setting: Setting, now: 
     return Outcome.MOVED_ON
 
 
-async def _verdict(session: AsyncSession, loaded: Loaded, *, now: datetime) -> Verdict:
+async def verdict_on(session: AsyncSession, loaded: Loaded, *, now: datetime) -> Verdict:
+    """What the prices say to the one demand that was loaded."""
     posed = pose(loaded)
-    left = {resource.id: resource.capacity for resource in posed.problem.resources}
-    found = await prices.bids(session, list(left))
-    return decided(loaded, posed, {id: bid.moved(left=left[id], now=now) for id, bid in found.items()})
+    return decided(loaded, posed, await prices.of_limits(session, posed.problem.resources, now=now))
 
 
 def source_of(loaded: Loaded) -> Source:

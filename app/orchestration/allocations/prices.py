@@ -48,6 +48,13 @@ async def bids(session: AsyncSession, resources: Collection[str]) -> dict[str, B
     return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found}
 
 
+async def of_limits(session: AsyncSession, limits: Collection[Resource], *, now: datetime) -> dict[str, float]:
+    """What a unit of each limit is worth now that so much of it is left; those that are worth nothing are left out."""
+    left = {limit.id: limit.capacity for limit in limits}
+    found = await bids(session, list(left))
+    return {id: bid.moved(left=left[id], now=now) for id, bid in found.items()}
+
+
 def day_of(resource: str) -> date | None:
     """The day that a limit belongs to; stock and contracts have none."""
     kind, _, *rest = resource.split("|")

@@ -55,9 +55,9 @@ class Posed:
     ruled_out: Mapping[str, Sequence[RuledOut]] = field(default_factory=dict)
 
 
-def pose(loaded: Loaded) -> Posed:
+def pose(loaded: Loaded, *, may_split: bool = True) -> Posed:
     """The problem of all waiting orders together."""
-    found = possible(loaded.demands, loaded.network)
+    found = possible(loaded.demands, loaded.network, may_split=may_split)
     orders: list[AllocationOrder] = []
     by_order: dict[str, dict[str, Candidate]] = {}
     resources: dict[str, Resource] = {}
@@ -84,7 +84,7 @@ class Possible:
     ruled_out: Sequence[list[RuledOut]]
 
 
-def possible(demands: Sequence[Demand], network: Network) -> Possible:
+def possible(demands: Sequence[Demand], network: Network, *, may_split: bool = True) -> Possible:
     """Every way to serve each demand, undivided or shared by two nodes."""
     if not demands:
         return Possible(candidates=[], ruled_out=[])
@@ -94,7 +94,7 @@ def possible(demands: Sequence[Demand], network: Network) -> Possible:
     divided = {
         number: demand
         for number, demand in enumerate(demands)
-        if len(demand.lines) > 1 or (not found[number] and demand.lines[0].quantity > 1)
+        if may_split and (len(demand.lines) > 1 or (not found[number] and demand.lines[0].quantity > 1))
     }
     shared = splits(divided, network, is_served={number: bool(found[number]) for number in divided})
     for number, candidates in shared.items():
@@ -123,10 +123,9 @@ def drawn(part: Part, loaded: Loaded, resources: dict[str, Resource]) -> Iterato
     """What a part draws from the shared limits, which are added to `resources`: id, amount."""
     node, day = part.node, part.day
     for sku, quantity in part.quantities.items():
-        id = f"stock|{node.id}|{sku}"
-        if id not in resources:
-            resources[id] = _of_stock(id, node, sku, loaded.network)
-        yield id, quantity
+        for limit in _stock_limits(node, sku, day, loaded.network):
+            resources.setdefault(limit.id, limit)
+            yield limit.id, quantity
     id = f"node|{node.id}|{day}"
     if id not in resources:
         resources[id] = _of_node(id, node, day, loaded)
@@ -152,9 +151,25 @@ def _carrier_limits(part: Part, network: Network) -> list[str]:
     return network.remembered(key, found)
 
 
-def _of_stock(id: str, node: FulfilmentNode, sku: str, network: Network) -> Resource:
-    there = network.available.get(node.id, {}).get(sku, 0)
-    return Resource(id=id, kind=ResourceKind.STOCK, capacity=there, name=f"{sku} at {node.reference}")
+def _stock_limits(node: FulfilmentNode, sku: str, day: date, network: Network) -> list[Resource]:
+    """The limits on what leaves on a day: all that leaves until the next goods come in, until those after, and so on.
+
+    Whoever leaves later may take of what comes in between; nobody may take what others who leave earlier need.
+    """
+
+    def found() -> list[Resource]:
+        steps = network.stock_by_day(node, sku)
+        since = max(number for number, (first, _) in enumerate(steps) if first <= day)
+        return [_of_stock(node, sku, first, there) for first, there in steps[since:]]
+
+    return network.remembered(("stock", node.id, sku, day), found) if network.inbound else found()
+
+
+def _of_stock(node: FulfilmentNode, sku: str, first: date, there: int) -> Resource:
+    id, name = f"stock|{node.id}|{sku}", f"{sku} at {node.reference}"
+    if first != date.min:
+        id, name = f"{id}|{first}", f"{name} with what may leave from {first} on"
+    return Resource(id=id, kind=ResourceKind.STOCK, capacity=there, name=name)
 
 
 def _of_node(id: str, node: FulfilmentNode, day: date, loaded: Loaded) -> Resource:

@@ -5,7 +5,7 @@ A proposal holds neither stock nor capacity: both are taken when it is agreed to
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, select
@@ -186,10 +186,16 @@ async def _decisions(session: AsyncSession, order: Order) -> list[Decision]:
 
 
 async def _take(session: AsyncSession, order: Order, proposed: Sequence[Allocation], *, now: datetime) -> None:
+    lead = (await rules.current(session)).allocation.inbound_lead_days
     goods = [
         each
         for allocation in proposed
-        for each in stock.goods_of(allocation.node_id, _quantities(allocation), order_id=order.id)
+        for each in stock.goods_of(
+            allocation.node_id,
+            _quantities(allocation),
+            order_id=order.id,
+            by=None if lead is None else allocation.capacity_date - timedelta(days=lead),
+        )
     ]
     await stock.lock_levels(session, {(row.node_id, sku) for row in proposed for sku in _quantities(row)})
     await stock.move(session, MovementReason.RESERVE, goods, now=now)

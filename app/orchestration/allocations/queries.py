@@ -1,6 +1,7 @@
 """Reading allocations, and what an allocation run starts from."""
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,6 +17,9 @@ from app.models import (
     CarrierCapacity,
     CarrierContract,
     FulfilmentNode,
+    Hold,
+    HoldPart,
+    HoldState,
     NodeCapacity,
     Order,
     OrderState,
@@ -123,20 +127,27 @@ class Memory:
 
 
 async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Setting, now: datetime) -> Loaded:
-    """These orders with all that they can be served from, stock and capacity as they are now."""
+    """These orders with all that they can be served from."""
     keys = [order.id for order in found]
     lines = await orders.lines_of(session, SYSTEM, keys)
     declined = await tenders.declined_carriers(session, keys)
     for order_id, unwanted in (await proposals.unwanted_carriers(session, keys)).items():
         declined.setdefault(order_id, set()).update(unwanted)
-    skus = {line.sku for key in keys for line in lines[key]}
+    demands = [Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found]
+    return await around(session, demands, setting=setting, now=now)
+
+
+async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime) -> Loaded:
+    """All that these demands can be served from, stock and capacity as they are now."""
+    skus = {line.sku for demand in demands for line in demand.lines}
     today = now.date() - timedelta(days=1)  # it may still be yesterday somewhere
     return Loaded(
-        demands=[Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found],
+        demands=demands,
         network=Network(
             nodes=setting.nodes,
             services=setting.services,
             available=await stock.available_by_node(session, skus),
+            inbound=await _inbound(session, skus, setting, now=now),
             fleets=setting.fleets,
             policy=setting.policy.document,
             now=now,
@@ -150,6 +161,22 @@ async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Sett
         policy_name=setting.policy.name,
         policy_version=setting.policy.version,
     )
+
+
+async def _inbound(
+    session: AsyncSession, skus: Collection[str], setting: Setting, *, now: datetime
+) -> dict[uuid.UUID, dict[str, list[tuple[date, int]]]]:
+    """What comes in, by the first day on which it may leave again; nothing where the policy does not count on it."""
+    lead = setting.policy.document.allocation.inbound_lead_days
+    if lead is None:
+        return {}
+    found = await stock.inbound_by_node(session, skus, since=now.date())
+    return {
+        node_id: {
+            sku: [(day + timedelta(days=lead), quantity) for day, quantity in of_sku] for sku, of_sku in of.items()
+        }
+        for node_id, of in found.items()
+    }
 
 
 async def _fleets(session: AsyncSession) -> set[tuple[uuid.UUID, uuid.UUID]]:
@@ -193,11 +220,20 @@ async def _contract_room(session: AsyncSession, *, since: date) -> dict[uuid.UUI
 
 
 async def _waiting(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:
-    """What each node still has to hand out, by day."""
+    """What each node still has to hand out, by day: shipments, and what checkouts hold."""
+    held = await session.execute(
+        select(col(HoldPart.node_id), col(HoldPart.capacity_date), func.count())
+        .join(Hold, col(Hold.id) == col(HoldPart.hold_id))
+        .where(col(Hold.state) == HoldState.HELD)
+        .group_by(col(HoldPart.node_id), col(HoldPart.capacity_date))
+    )
     found = await session.execute(
         select(col(Allocation.node_id), col(Allocation.capacity_date), func.count())
         .join(Shipment, col(Shipment.allocation_id) == col(Allocation.id))
         .where(col(Shipment.state).in_(AT_NODE))
         .group_by(col(Allocation.node_id), col(Allocation.capacity_date))
     )
-    return {(node_id, day): count for node_id, day, count in found.all()}
+    waiting: Counter[tuple[uuid.UUID, date]] = Counter()
+    for node_id, day, count in [*held.all(), *found.all()]:
+        waiting[node_id, day] += count
+    return waiting

@@ -56,14 +56,15 @@ class Case:
         return datetime.fromtimestamp(second, UTC).astimezone(self.zone)
 
 
-def no_stock(node: FulfilmentNode, batch: Batch, number: int, stock: Mapping[str, int]) -> Refused:
-    """The first sku of which the node has too little."""
+def no_stock(node: FulfilmentNode, batch: Batch, number: int, network: Network) -> Refused:
+    """The first sku of which the node has too little, or too little yet."""
     for sku, wanted in batch.quantities[number].items():
-        there = stock.get(sku, 0)
+        (_, there), *later = network.stock_by_day(node, sku)
         if there < wanted:
+            comes = f"; {later[-1][1]} from {later[-1][0]} on" if later else ""
             return Refused(
                 code="NO_STOCK",
-                detail=f"{node.reference} has {there} of {sku}, but {wanted} are wanted.",
+                detail=f"{node.reference} has {there} of {sku}, but {wanted} are wanted{comes}.",
                 change=f"{wanted - there} more of {sku} at {node.reference}",
             )
     raise AssertionError(f"{node.reference} lacks nothing of demand {number}")

@@ -50,7 +50,10 @@ def _share(quantities: Mapping[str, int]) -> Share:
 def splits(
     demands: Mapping[int, Demand], network: Network, *, is_served: Mapping[int, bool]
 ) -> dict[int, list[Candidate]]:
-    """The ways to share each order, cheapest first. `is_served`: whether a single node could serve it."""
+    """The ways to share each order, cheapest first. `is_served`: whether a single node could serve it.
+
+    Only what is on hand is shared; goods that are still to come in are not.
+    """
     parts = {node.id: _Parts() for node in network.nodes}
     pairs: dict[int, list[tuple[FulfilmentNode, int, FulfilmentNode, int]]] = {}
     for order, demand in demands.items():
@@ -146,7 +149,7 @@ def _priced(node: FulfilmentNode, parts: _Parts, network: Network) -> list[list[
         for rank in order:
             for number, place in enumerate(rank.tolist()):
                 if possible[place, number]:
-                    found[number].append(candidate_of(of_day[place], batch, number))
+                    found[number].append(candidate_of(of_day[place], batch, number, network))
     return found
 
 

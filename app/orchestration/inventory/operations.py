@@ -1,15 +1,16 @@
 """Stock that orders take and give back: reserved, released, picked, delivered, put back, lost. All goods or none.
 
 `move` locks the levels in the order of (node, sku), changes them, and writes one line of the ledger for each of the
-goods, so that the ledger's sum stays the level. Some moves wait for the end of the transaction (MOVED_LAST). Leaves out
-what warehouses report: that is stocktaking.py.
+goods, so that the ledger's sum stays the level. Some moves wait for the end of the transaction (MOVED_LAST). A level's
+lock guards its deliveries, too. Leaves out what warehouses report: that is stocktaking.py and arrivals.py.
 """
 
 import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from itertools import chain
 
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
@@ -18,21 +19,28 @@ from sqlmodel import col
 
 from app.core.database import do_last
 from app.core.ids import new_id
-from app.models import FulfilmentNode, InventoryLevel, InventoryMovement, MovementReason
+from app.models import FulfilmentNode, InboundDelivery, InventoryLevel, InventoryMovement, MovementReason
+from app.orchestration.inventory import sharing
 from app.orchestration.inventory.policies import EFFECTS, MOVED_LAST, Effect, InsufficientStock, shortage
+from app.orchestration.inventory.sharing import Share
 
 LevelKey = tuple[uuid.UUID, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Goods:
-    """So many of an sku at a node, and for whom they move."""
+    """So many of an sku at a node, and for whom they move; `detail` says it where there is no order yet.
+
+    Where `by` is given, deliveries that are expected by that day may be reserved, too.
+    """
 
     node_id: uuid.UUID
     sku: str
     quantity: int
     order_id: uuid.UUID | None = None
     shipment_id: uuid.UUID | None = None
+    detail: str | None = None
+    by: date | None = None
 
 
 def goods_of(
@@ -41,10 +49,20 @@ def goods_of(
     *,
     order_id: uuid.UUID | None = None,
     shipment_id: uuid.UUID | None = None,
+    detail: str | None = None,
+    by: date | None = None,
 ) -> list[Goods]:
     """The goods of one node, from sku -> quantity."""
     return [
-        Goods(node_id=node_id, sku=sku, quantity=quantity, order_id=order_id, shipment_id=shipment_id)
+        Goods(
+            node_id=node_id,
+            sku=sku,
+            quantity=quantity,
+            order_id=order_id,
+            shipment_id=shipment_id,
+            detail=detail,
+            by=by,
+        )
         for sku, quantity in quantities.items()
     ]
 
@@ -74,12 +92,60 @@ async def _move_now(session: AsyncSession, reason: MovementReason, goods: Sequen
         wanted[each.node_id, each.sku] += each.quantity
     effect = EFFECTS[reason]
     levels = await lock_levels(session, wanted)
-    await _check(session, wanted, levels, effect)
+    shares = await _shares(session, moving, levels, effect, today=now.date())
+    inbound: Counter[LevelKey] = Counter()
+    for each, of_goods in zip(moving, shares, strict=True):
+        inbound[_key(each)] += sharing.total(of_goods)
+    await _take_in(session, [share for share in chain.from_iterable(shares) if share.has_come], levels, now=now)
+    await _check(session, wanted, inbound, levels, effect)
     for key, quantity in wanted.items():
-        _change(levels[key], effect, quantity)
+        _change(levels[key], effect, quantity, inbound=inbound[key])
+    for share in chain.from_iterable(shares):
+        share.delivery.reserved += effect.reserved * share.quantity
     if moving:
-        rows = [_movement(each, reason, effect, now=now) for each in sorted(moving, key=_key)]
+        rows = [
+            _movement(each, reason, effect, inbound=sharing.total(of_goods), now=now)
+            for each, of_goods in sorted(zip(moving, shares, strict=True), key=lambda pair: _key(pair[0]))
+        ]
         await session.execute(insert(InventoryMovement), rows)
+
+
+async def _take_in(
+    session: AsyncSession, come: Sequence[Share], levels: Mapping[LevelKey, InventoryLevel], *, now: datetime
+) -> None:
+    """What leaves before its arrival was reported has arrived."""
+    for share in come:
+        delivery = share.delivery
+        level = levels[delivery.node_id, delivery.sku]
+        level.on_hand += share.quantity
+        level.inbound -= share.quantity
+        delivery.quantity -= share.quantity
+        delivery.arrived += share.quantity
+        session.add(
+            InventoryMovement(
+                created_at=now,
+                node_id=delivery.node_id,
+                sku=delivery.sku,
+                on_hand_delta=share.quantity,
+                inbound_delta=-share.quantity,
+                reason=MovementReason.RECEIPT,
+                detail=delivery.reference,
+            )
+        )
+
+
+async def pass_on(session: AsyncSession, goods: Sequence[Goods], *, order_id: uuid.UUID, now: datetime) -> None:
+    """What is reserved for something else is the order's from now on: the levels stay as they are."""
+    release, reserve = EFFECTS[MovementReason.RELEASE], EFFECTS[MovementReason.RESERVE]
+    rows = [
+        row
+        for each in goods
+        for row in (
+            _movement(each, MovementReason.RELEASE, release, now=now),
+            _movement(replace(each, order_id=order_id, detail=None), MovementReason.RESERVE, reserve, now=now),
+        )
+    ]
+    await session.execute(insert(InventoryMovement), rows)
 
 
 async def lock_levels(
@@ -104,33 +170,94 @@ async def lock_levels(
     return {(level.node_id, level.sku): level for level in found}
 
 
+async def _shares(
+    session: AsyncSession,
+    moving: Sequence[Goods],
+    levels: Mapping[LevelKey, InventoryLevel],
+    effect: Effect,
+    *,
+    today: date,
+) -> list[list[Share]]:
+    """For each of the goods, what of it is or will be reserved of deliveries. What is overdue is not."""
+    concerned = {
+        key
+        for each in moving
+        if (level := levels.get(key := _key(each))) is not None
+        and ((effect.reserved > 0 and each.by and level.inbound) or (effect.reserved < 0 and level.inbound_reserved))
+    }
+    shares: list[list[Share]] = [[] for _ in moving]
+    if not concerned:
+        return shares
+    deliveries = await _deliveries(session, concerned, since=today if effect.reserved > 0 else date.min)
+    for key in concerned:
+        places = [place for place, each in enumerate(moving) if _key(each) == key]
+        of_key = [sharing.Wanted(quantity=moving[place].quantity, by=moving[place].by) for place in places]
+        for place, found in zip(places, sharing.shares(of_key, deliveries[key], levels[key], effect), strict=True):
+            shares[place] = found
+    return shares
+
+
+async def _deliveries(
+    session: AsyncSession, keys: Collection[LevelKey], *, since: date
+) -> dict[LevelKey, list[InboundDelivery]]:
+    """What is still to come in of these (node, sku) from a day on, the next first."""
+    found = await session.scalars(
+        select(InboundDelivery)
+        .where(
+            tuple_(col(InboundDelivery.node_id), col(InboundDelivery.sku)).in_(list(keys)),
+            col(InboundDelivery.quantity) > 0,
+            col(InboundDelivery.expected_on) >= since,
+        )
+        .order_by(col(InboundDelivery.expected_on), col(InboundDelivery.id))
+        .execution_options(populate_existing=True)
+    )
+    deliveries: dict[LevelKey, list[InboundDelivery]] = {key: [] for key in keys}
+    for delivery in found:
+        deliveries[delivery.node_id, delivery.sku].append(delivery)
+    return deliveries
+
+
 def _key(goods: Goods) -> LevelKey:
     return goods.node_id, goods.sku
 
 
-def _movement(goods: Goods, reason: MovementReason, effect: Effect, *, now: datetime) -> dict[str, object]:
+def _movement(
+    goods: Goods, reason: MovementReason, effect: Effect, *, inbound: int = 0, now: datetime
+) -> dict[str, object]:
     return {
         "id": new_id(),
         "created_at": now,
         "node_id": goods.node_id,
         "sku": goods.sku,
         "on_hand_delta": effect.on_hand * goods.quantity,
-        "reserved_delta": effect.reserved * goods.quantity,
+        "reserved_delta": effect.reserved * (goods.quantity - inbound),
         "in_transit_delta": effect.in_transit * goods.quantity,
+        "inbound_delta": 0,
+        "inbound_reserved_delta": effect.reserved * inbound,
         "reason": reason,
         "order_id": goods.order_id,
         "shipment_id": goods.shipment_id,
+        "detail": goods.detail,
     }
 
 
 async def _check(
-    session: AsyncSession, wanted: Mapping[LevelKey, int], levels: Mapping[LevelKey, InventoryLevel], effect: Effect
+    session: AsyncSession,
+    wanted: Mapping[LevelKey, int],
+    inbound: Mapping[LevelKey, int],
+    levels: Mapping[LevelKey, InventoryLevel],
+    effect: Effect,
 ) -> None:
     """Refuses all lines where one is short, naming each that is."""
     short = [
         found
         for (node_id, sku), quantity in sorted(wanted.items())
-        if (found := shortage(_level(levels, node_id, sku), wanted=quantity, effect=effect)) is not None
+        if (
+            found := shortage(
+                _level(levels, node_id, sku), wanted=quantity, effect=effect, inbound=inbound[node_id, sku]
+            )
+        )
+        is not None
     ]
     if short:
         names = await _references(session, {found.node_id for found in short})
@@ -149,8 +276,9 @@ async def _references(session: AsyncSession, node_ids: Collection[uuid.UUID]) ->
     return {row.id: row.reference for row in rows}
 
 
-def _change(level: InventoryLevel, effect: Effect, quantity: int) -> None:
+def _change(level: InventoryLevel, effect: Effect, quantity: int, *, inbound: int) -> None:
     level.on_hand += effect.on_hand * quantity
-    level.reserved += effect.reserved * quantity
+    level.reserved += effect.reserved * (quantity - inbound)
+    level.inbound_reserved += effect.reserved * inbound
     level.in_transit += effect.in_transit * quantity
     level.version += 1

@@ -76,16 +76,19 @@ def available(level: InventoryLevel) -> int:
     return level.on_hand - level.reserved
 
 
-def shortage(level: InventoryLevel, *, wanted: int, effect: Effect) -> Shortage | None:
-    """Why the effect cannot be had `wanted` times of this level, or None where it can."""
+def shortage(level: InventoryLevel, *, wanted: int, effect: Effect, inbound: int = 0) -> Shortage | None:
+    """Why the effect cannot be had `wanted` times of this level, or None where it can.
+
+    `inbound` of them are reserved, or were, of what is still to come in.
+    """
     after_on_hand = level.on_hand + effect.on_hand * wanted
-    after_reserved = level.reserved + effect.reserved * wanted
+    after_reserved = level.reserved + effect.reserved * (wanted - inbound)
     if level.in_transit + effect.in_transit * wanted < 0:
         found, counted = level.in_transit, "in transit"
     elif after_reserved < 0:
-        found, counted = level.reserved, "reserved"
+        found, counted = level.reserved + inbound, "reserved"
     elif after_on_hand < after_reserved or after_on_hand < 0:
-        found, counted = available(level), "available"
+        found, counted = available(level) + (inbound if effect.on_hand == 0 else 0), "available"
     else:
         return None
     return Shortage(

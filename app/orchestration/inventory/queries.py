@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy import ColumnElement, false, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
-from app.models import FulfilmentNode, InventoryLevel
+from app.models import FulfilmentNode, InboundDelivery, InventoryLevel
 from app.orchestration.paging import Page, page
 
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
@@ -38,6 +39,49 @@ async def listed(
     if sku is not None:
         statement = statement.where(col(InventoryLevel.sku) == sku)
     return await page(session, statement, key_columns=[InventoryLevel.id], **arguments)
+
+
+async def inbound_by_node(
+    session: AsyncSession, skus: Collection[str], *, since: date
+) -> dict[uuid.UUID, dict[str, list[tuple[date, int]]]]:
+    """What is to come of these skus and is not promised yet: node -> sku -> (expected on, quantity), the next first."""
+    found = await session.execute(
+        select(
+            col(InboundDelivery.node_id),
+            col(InboundDelivery.sku),
+            col(InboundDelivery.expected_on),
+            col(InboundDelivery.quantity) - col(InboundDelivery.reserved),
+        )
+        .where(
+            col(InboundDelivery.sku).in_(skus),
+            col(InboundDelivery.expected_on) >= since,
+            col(InboundDelivery.quantity) > col(InboundDelivery.reserved),
+        )
+        .order_by(col(InboundDelivery.expected_on), col(InboundDelivery.id))
+    )
+    answer: dict[uuid.UUID, dict[str, list[tuple[date, int]]]] = {}
+    for node_id, sku, day, quantity in found.all():
+        answer.setdefault(node_id, {}).setdefault(sku, []).append((day, quantity))
+    return answer
+
+
+async def deliveries_of(
+    session: AsyncSession, viewer: Principal, keys: Sequence[tuple[uuid.UUID, str]]
+) -> dict[tuple[uuid.UUID, str], list[InboundDelivery]]:
+    """What is still to come in of these (node, sku), the next first."""
+    found = await session.scalars(
+        select(InboundDelivery)
+        .where(
+            tuple_(col(InboundDelivery.node_id), col(InboundDelivery.sku)).in_(list(keys)),
+            col(InboundDelivery.quantity) > 0,
+            visible(viewer),
+        )
+        .order_by(col(InboundDelivery.expected_on), col(InboundDelivery.id))
+    )
+    answer: dict[tuple[uuid.UUID, str], list[InboundDelivery]] = {key: [] for key in keys}
+    for delivery in found:
+        answer[delivery.node_id, delivery.sku].append(delivery)
+    return answer
 
 
 async def available_by_node(session: AsyncSession, skus: Collection[str]) -> dict[uuid.UUID, dict[str, int]]:

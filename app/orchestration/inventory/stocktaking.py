@@ -47,11 +47,16 @@ class MovementRow:
     expected_on_hand: int | None = None
 
 
-class _Place(Protocol):
+class Place(Protocol):
+    """Where a row is about, and of what."""
+
     @property
-    def node(self) -> str: ...
+    def node(self) -> str:
+        """The node's reference."""
+
     @property
-    def sku(self) -> str: ...
+    def sku(self) -> str:
+        """Of what."""
 
 
 LevelResult = RowResult[InventoryLevel]
@@ -63,21 +68,21 @@ async def count(
     """Takes counts over. A count of an sku that is new here also makes its product."""
     check_row_count(rows, field="levels")
     places = await nodes.by_references(session, {row.node for row in rows})
-    keys = _keys(rows, places)
+    keys = keys_of(rows, places)
     levels = await lock_levels(session, keys.values(), create=True)
     results, seen = [LevelResult(index=index) for index in range(len(rows))], set[LevelKey]()
     for result, row in zip(results, rows, strict=True):
         key = keys.get(result.index)
-        error = _misplaced(row, places) if key is None else _twice(row, key, seen)
+        error = misplaced(row, places) if key is None else _twice(row, key, seen)
         if error is None and key is not None:
             seen.add(key)
             error = count_refusal(levels[key], node=row.node, on_hand=row.on_hand, as_of=row.as_of, now=now)
         if error is None and key is not None:
             _take_count(session, result, levels[key], row, actor=actor, now=now)
         else:
-            result.errors = [_within(error, "levels", result.index)] if error else []
+            result.errors = [within(error, "levels", result.index)] if error else []
     await _make_products(session, {level.sku for level in levels.values() if level.counted_at is not None}, now=now)
-    await _discard_unused(session, levels.values())
+    await discard_unused(session, levels.values())
     return results
 
 
@@ -88,24 +93,24 @@ async def move(
     check_row_count(rows, field="movements")
     places = await nodes.by_references(session, {row.node for row in rows})
     known = await products.by_skus(session, {row.sku for row in rows})
-    keys = {index: key for index, key in _keys(rows, places).items() if key[1] in known}
+    keys = {index: key for index, key in keys_of(rows, places).items() if key[1] in known}
     levels = await lock_levels(session, keys.values(), create=True)
     results = [LevelResult(index=index) for index in range(len(rows))]
     for result, row in zip(results, rows, strict=True):
         key = keys.get(result.index)
         if key is None:
-            error: UserError | None = _misplaced(row, places) or _unknown_sku(row)
+            error: UserError | None = misplaced(row, places) or unknown_sku(row)
         else:
             error = movement_refusal(levels[key], node=row.node, delta=row.delta, expected_on_hand=row.expected_on_hand)
         if error is None and key is not None:
             _take_movement(session, result, levels[key], row, actor=actor, now=now)
         else:
-            result.errors = [_within(error, "movements", result.index)] if error else []
-    await _discard_unused(session, levels.values())
+            result.errors = [within(error, "movements", result.index)] if error else []
+    await discard_unused(session, levels.values())
     return results
 
 
-def _keys(rows: Sequence[_Place], places: Mapping[str, FulfilmentNode]) -> dict[int, LevelKey]:
+def keys_of(rows: Sequence[Place], places: Mapping[str, FulfilmentNode]) -> dict[int, LevelKey]:
     """Row index -> (node, sku), without rows whose node or sku cannot be."""
     return {
         index: (places[row.node].id, row.sku)
@@ -114,7 +119,8 @@ def _keys(rows: Sequence[_Place], places: Mapping[str, FulfilmentNode]) -> dict[
     }
 
 
-def _misplaced(row: _Place, places: Mapping[str, FulfilmentNode]) -> UserError | None:
+def misplaced(row: Place, places: Mapping[str, FulfilmentNode]) -> UserError | None:
+    """Refuses a node or an sku that cannot be."""
     if row.node not in places:
         return UserError(code="UNKNOWN_NODE", message=f"There is no node {row.node!r}. Check it.", field="node")
     if not 1 <= len(row.sku.strip()) <= LONGEST_SKU:
@@ -126,13 +132,14 @@ def _misplaced(row: _Place, places: Mapping[str, FulfilmentNode]) -> UserError |
     return None
 
 
-def _unknown_sku(row: _Place) -> UserError:
+def unknown_sku(row: Place) -> UserError:
+    """The sku is of no product."""
     return UserError(
         code="UNKNOWN_SKU", message=f"There is no sku {row.sku!r}. Count it first, or check its spelling.", field="sku"
     )
 
 
-def _twice(row: _Place, key: LevelKey, seen: set[LevelKey]) -> UserError | None:
+def _twice(row: Place, key: LevelKey, seen: set[LevelKey]) -> UserError | None:
     if key not in seen:
         return None
     return UserError(
@@ -142,7 +149,8 @@ def _twice(row: _Place, key: LevelKey, seen: set[LevelKey]) -> UserError | None:
     )
 
 
-def _within(error: UserError, rows: str, index: int) -> UserError:
+def within(error: UserError, rows: str, index: int) -> UserError:
+    """The error with the path of its row."""
     return UserError(code=error.code, message=error.message, field=f"{rows}.{index}.{error.field}")
 
 
@@ -157,7 +165,7 @@ def _take_count(
         _write(session, level, delta, MovementReason.COUNT, detail=None, now=now)
     if delta or is_new:
         result.outcome = RowOutcome.CREATED if is_new else RowOutcome.UPDATED
-        _tell(session, level, node=row.node, type="inventory.counted", delta=delta, actor=actor, now=now)
+        tell(session, level, node=row.node, type="inventory.counted", delta=delta, actor=actor, now=now)
 
 
 def _take_movement(
@@ -179,7 +187,7 @@ def _take_movement(
         now=now,
     )
     result.found, result.outcome = level, RowOutcome.UPDATED
-    _tell(session, level, node=row.node, type="inventory.moved", delta=row.delta, actor=actor, now=now)
+    tell(session, level, node=row.node, type="inventory.moved", delta=row.delta, actor=actor, now=now)
 
 
 def _write(
@@ -200,9 +208,10 @@ def _write(
     )
 
 
-def _tell(
+def tell(
     session: AsyncSession, level: InventoryLevel, *, node: str, type: str, delta: int, actor: Principal, now: datetime
 ) -> None:
+    """The event of what a level has become."""
     log.append(
         session,
         type=type,
@@ -222,9 +231,9 @@ async def _make_products(session: AsyncSession, skus: set[str], *, now: datetime
         )
 
 
-async def _discard_unused(session: AsyncSession, levels: Iterable[InventoryLevel]) -> None:
+async def discard_unused(session: AsyncSession, levels: Iterable[InventoryLevel]) -> None:
     """Removes the levels that were only made for rows that were then refused."""
     for level in levels:
-        is_empty = (level.on_hand, level.reserved, level.in_transit) == (0, 0, 0)
+        is_empty = (level.on_hand, level.reserved, level.in_transit, level.inbound) == (0, 0, 0, 0)
         if is_empty and level.version == 0 and level.counted_at is None:
             await session.delete(level)

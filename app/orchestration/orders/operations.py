@@ -24,9 +24,10 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.nodes.policies import place
-from app.orchestration.orders import policies
+from app.orchestration.orders import held, policies
 from app.orchestration.orders.checks import Surroundings, faults
 from app.orchestration.orders.drafts import OrderDraft
+from app.orchestration.orders.held import Held
 from app.orchestration.orders.intake import Intake, changed_columns, line_values, lines_differ, order_values, unsaid
 from app.orchestration.policies import queries as rules
 from app.orchestration.products import queries as products
@@ -52,21 +53,28 @@ async def upsert(
     deployment: Deployment,
     actor: Principal,
     now: datetime,
+    holds: Mapping[str, Held] | None = None,
 ) -> list[OrderResult]:
-    """Creates and updates orders by reference. Raises `RowsRefused` where one bad row refuses the call."""
+    """Creates and updates orders by reference. Raises `RowsRefused` where one bad row refuses the call.
+
+    `holds`: those that drafts name by their `hold_id`, locked; a new order takes the window of its hold over.
+    """
     check_row_count(drafts, field="orders")
     existing = await _existing(session, drafts)
-    intake, around = await _surroundings(session, drafts, currency=deployment.currency, now=now)
+    intake, around = await surroundings(session, drafts, currency=deployment.currency, now=now)
     results = [OrderResult(index=index) for index in range(len(drafts))]
-    twice = row_checks.duplicates([draft.reference for draft in drafts], noun="Order", field="reference")
-    writing = _Writing(deployment=deployment, intake=intake, actor=actor)
+    twice = {
+        **held.hold_twice(drafts),
+        **row_checks.duplicates([draft.reference for draft in drafts], noun="Order", field="reference"),
+    }
+    writing = _Writing(deployment=deployment, intake=intake, actor=actor, holds=holds or {})
     for result, draft in zip(results, drafts, strict=True):
         stored = existing.get(draft.reference)
         if result.index in twice:
             found = [twice[result.index]]
         elif stored is not None and stored.order.input_hash == draft.input_hash():
             result.outcome, result.found, found = RowOutcome.UNCHANGED, stored.order.id, []
-        elif not (found := _faults(draft, stored, around)):
+        elif not (found := _faults(draft, stored, around) or writing.hold_faults(draft, stored)):
             found = writing.create(result, draft) if stored is None else writing.update(result, draft, stored)
         result.errors = row_checks.placed(found, rows="orders", index=result.index)
     if error_policy is ErrorPolicy.REJECT_EVERYTHING and any(result.errors for result in results):
@@ -84,8 +92,8 @@ class _Stored:
 class _Writing:
     """Collects what a call changes, and writes it at once."""
 
-    def __init__(self, *, deployment: Deployment, intake: Intake, actor: Principal) -> None:
-        self._deployment, self._intake, self._actor = deployment, intake, actor
+    def __init__(self, *, deployment: Deployment, intake: Intake, actor: Principal, holds: Mapping[str, Held]) -> None:
+        self._deployment, self._intake, self._actor, self._holds = deployment, intake, actor, holds
         self._orders: list[Json] = []
         self._lines: list[Json] = []
         self._replaced: list[uuid.UUID] = []
@@ -94,12 +102,13 @@ class _Writing:
 
     def create(self, result: OrderResult, draft: OrderDraft) -> list[UserError]:
         """Prepares a new order."""
-        order_id, values = new_id(), order_values(draft, self._intake)
+        order_id, values = new_id(), order_values(self._complete(draft), self._intake)
         token = tracking_token(self._deployment.secret, order_id)
         self._orders.append(
             {
                 **values,
                 "id": order_id,
+                "hold_id": hold.id if (hold := self._hold_of(draft)) else None,
                 "created_at": self._intake.now,
                 "updated_at": self._intake.now,
                 "input_hash": draft.input_hash(),
@@ -115,6 +124,8 @@ class _Writing:
     def update(self, result: OrderResult, draft: OrderDraft, stored: _Stored) -> list[UserError]:
         """Prepares the changes of an order, or says why it can no longer be changed so."""
         order, kept = stored.order, unsaid(draft)
+        if order.hold_id is not None and draft.requested_window is None:
+            kept |= {"requested_start", "requested_end"}
         values = {name: value for name, value in order_values(draft, self._intake).items() if name not in kept}
         changed = changed_columns(order, values)
         lines = line_values(draft, order_id=order.id, products=self._intake.products)
@@ -132,6 +143,24 @@ class _Writing:
             self._events.append(("order.updated", order.id, order.reference, {"changed": sorted(touched)}))
         result.outcome, result.found = RowOutcome.UPDATED if touched else RowOutcome.UNCHANGED, order.id
         return []
+
+    def hold_faults(self, draft: OrderDraft, stored: _Stored | None) -> list[UserError]:
+        """Why a draft that is right otherwise cannot have its hold."""
+        if draft.hold_id is None:
+            return []
+        hold = self._hold_of(draft)
+        if hold is None:
+            return [held.unknown_hold(draft)]
+        if stored is not None:
+            return [] if stored.order.hold_id == hold.id else [held.came_without(draft.reference)]
+        return held.faults(draft, hold, self._intake)
+
+    def _hold_of(self, draft: OrderDraft) -> Held | None:
+        return self._holds.get(draft.hold_id or "")
+
+    def _complete(self, draft: OrderDraft) -> OrderDraft:
+        hold = self._hold_of(draft)
+        return draft if hold is None else held.taking_over(draft, hold)
 
     async def write(self, session: AsyncSession) -> None:
         """Writes orders, then lines, then events."""
@@ -178,9 +207,10 @@ async def _existing(session: AsyncSession, drafts: Sequence[OrderDraft]) -> dict
     return {order.reference: _Stored(order=order, lines=lines[order.id]) for order in orders}
 
 
-async def _surroundings(
+async def surroundings(
     session: AsyncSession, drafts: Sequence[OrderDraft], *, currency: str, now: datetime
 ) -> tuple[Intake, Surroundings]:
+    """What drafts are completed from, and what they are compared with."""
     known = await products.by_skus(session, {line.sku for draft in drafts for line in draft.lines})
     working = await carriers.active(session)
     intake = Intake(products=known, policy=await rules.current(session), currency=currency, now=now)
@@ -202,14 +232,6 @@ def _faults(draft: OrderDraft, stored: _Stored | None, around: Surroundings) -> 
         before = (stored.order.requested_start, stored.order.requested_end)
         if before == (window.start, window.end):
             found = [fault for fault in found if fault.code != "WINDOW_IN_PAST"]
-    if draft.hold_id is not None:
-        found.append(
-            UserError(
-                code="UNKNOWN_HOLD",
-                message=f"There is no hold {draft.hold_id[:80]!r}. Leave holdId out, or hold a window first.",
-                field="holdId",
-            )
-        )
     return found
 
 

@@ -56,6 +56,7 @@ class AllocationWeights(Part):
     Money counts as it is, times its weight. Lateness counts by the hour that is expected and by the chance to miss the
     window at all; emissions by the kilogram. `scarcity` is the share of the price of scarce stock and capacity that a
     single order pays when it is decided alone. `at_once` decides orders as they come in, before the next batch.
+    `inbound_lead_days`: goods that a node expects count as there so many days after their day; None: once they are.
     """
 
     fulfilment: Amount = 1.0
@@ -67,6 +68,7 @@ class AllocationWeights(Part):
     emissions_minor_per_kg: NonNegative = 0
     scarcity: Amount = 1.0
     at_once: bool = False
+    inbound_lead_days: Annotated[int, Field(ge=1, le=60)] | None = None
 
 
 class FailureOverride(Part):
@@ -151,13 +153,15 @@ class Tendering(Part):
 
     Minutes count back from the end of the window: goods that no carrier fetched `pick_up_lead_minutes` before it go to
     another one, and nobody is asked any more from `last_offer_lead_minutes` before it. A counter price of at most
-    `counter_above_percent` more than was offered is agreed to at once.
+    `counter_above_percent` more than was offered is agreed to at once. An own van may load `start_grace_minutes` after
+    the planned start of its route before a person is told.
     """
 
     at_once: Annotated[int, Field(ge=1, le=20)] = 1
     most_carriers: Annotated[int, Field(ge=1, le=20)] = 5
     pick_up_lead_minutes: NonNegative = 90
     last_offer_lead_minutes: NonNegative = 30
+    start_grace_minutes: NonNegative = 30
     retender_when_late: bool = True
     counter_above_percent: Annotated[int, Field(ge=0, le=500)] = 0
 

@@ -1,9 +1,13 @@
-"""Watching accepted shipments that nobody fetches: while another carrier could still make the window, it is asked."""
+"""Watching shipments that nobody fetches, whether their carrier accepted them, was told, or is our own fleet.
+
+While another carrier could still make the window, it is asked.
+"""
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -11,26 +15,37 @@ from app.auth.principals import SYSTEM
 from app.core.database import savepoint
 from app.core.errors import Conflict, NotFound
 from app.models import (
+    Booking,
     Carrier,
     CarrierKind,
     ExceptionCase,
+    ExceptionState,
+    Route,
+    RouteState,
     Severity,
     Shipment,
     ShipmentState,
+    Stop,
+    StopShipment,
     Tender,
     TenderState,
 )
 from app.models.base import Json
 from app.orchestration.events.log import Subject
-from app.orchestration.exceptions.operations import Trouble, open_case
+from app.orchestration.exceptions import operations as exceptions
+from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.policies import queries as rules
+from app.orchestration.policies.documents import Tendering
 from app.orchestration.shipments import operations as shipments
+from app.orchestration.shipments.policies import AT_NODE
 from app.orchestration.tenders import offers, waterfall
 from app.orchestration.tenders.policies import LATE, TenderEvent
 from app.orchestration.tenders.waterfall import Turn
 
 KIND = "PICK_UP_LATE"
-RETENDER, CALL = "RETENDER", "CALL_CARRIER"
+RETENDER, CALL, CALL_DRIVER, PLAN = "RETENDER", "CALL_CARRIER", "CALL_DRIVER", "PLAN_ROUTES"
+# Routes that wait for their driver.
+NOT_STARTED = (RouteState.PUBLISHED, RouteState.ACCEPTED)
 BATCH = 100
 
 
@@ -41,28 +56,64 @@ async def watch(session: AsyncSession, *, now: datetime) -> int:
     the carrier keeps it: a late one is better than none.
     """
     policy = await rules.current_version(session)
-    due = now + timedelta(minutes=policy.document.tendering.pick_up_lead_minutes)
     watched = exists().where(col(ExceptionCase.kind) == KIND, col(ExceptionCase.subject_id) == col(Shipment.id))
     found = await session.scalars(
         select(Shipment)
-        .join(Tender, (col(Tender.shipment_id) == col(Shipment.id)) & (col(Tender.state) == TenderState.ACCEPTED))
-        .join(Carrier, col(Carrier.id) == col(Shipment.carrier_id))
-        .where(
-            col(Shipment.state) == ShipmentState.ASSIGNED,
-            col(Shipment.window_end) <= due,
-            col(Carrier.kind) == CarrierKind.THIRD_PARTY,
-            ~watched,
-        )
+        .where(_is_late(policy.document.tendering, now=now), ~watched)
         .order_by(col(Shipment.order_id))
         .limit(BATCH)
     )
     acted = 0
     for late in list(found):
+        state = late.state
         order, shipment = await shipments.lock(session, late)
         turn = Turn(order=order, shipment=shipment, policy=policy, now=now)
-        if shipment.state is ShipmentState.ASSIGNED and await _act(session, turn):
+        if shipment.state is state and await _act(session, turn):
             acted += 1
+    await _settle(session, now=now)
     return acted
+
+
+def _is_late(limits: Tendering, *, now: datetime) -> ColumnElement[bool]:
+    """On no route while its window draws to its end, or on one that should have left."""
+    waiting = and_(
+        col(Shipment.state) == ShipmentState.ASSIGNED,
+        col(Shipment.window_end) <= now + timedelta(minutes=limits.pick_up_lead_minutes),
+    )
+    left_behind = and_(
+        col(Shipment.state) == ShipmentState.PLANNED,
+        _route_of(col(Shipment.id))
+        .where(col(Route.planned_start) <= now - timedelta(minutes=limits.start_grace_minutes))
+        .exists(),
+    )
+    return or_(waiting, left_behind)
+
+
+def _route_of(shipment_id: Any) -> Select[Route]:
+    """The route, not yet started, that a shipment is planned on."""
+    return (
+        select(Route)
+        .join(Stop, col(Stop.route_id) == col(Route.id))
+        .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
+        .where(col(StopShipment.shipment_id) == shipment_id, col(Route.state).in_(NOT_STARTED))
+    )
+
+
+async def _settle(session: AsyncSession, *, now: datetime) -> None:
+    """Closes the cases about goods that have left their node since, or will not leave any more."""
+    found = await session.scalars(
+        select(col(ExceptionCase.subject_id))
+        .join(Shipment, col(Shipment.id) == col(ExceptionCase.subject_id))
+        .where(
+            col(ExceptionCase.kind) == KIND,
+            col(ExceptionCase.state) == ExceptionState.OPEN,
+            col(Shipment.state).not_in(AT_NODE),
+        )
+        .limit(BATCH)
+    )
+    await exceptions.settle_all(
+        session, kind=KIND, subject_ids=list(found), resolution="The goods do not wait at their node any more.", now=now
+    )
 
 
 async def retender(session: AsyncSession, *, shipment_id: uuid.UUID, now: datetime) -> None:
@@ -81,7 +132,8 @@ async def retender(session: AsyncSession, *, shipment_id: uuid.UUID, now: dateti
 
 
 async def _act(session: AsyncSession, turn: Turn) -> bool:
-    if turn.rules.tendering.retender_when_late and await _ask_another(session, turn):
+    is_waiting = turn.shipment.state is ShipmentState.ASSIGNED
+    if is_waiting and turn.rules.tendering.retender_when_late and await _ask_another(session, turn):
         return True
     shipment = turn.shipment
     subject = Subject(
@@ -97,26 +149,36 @@ async def _act(session: AsyncSession, turn: Turn) -> bool:
         subject=subject,
         node_id=shipment.node_id,
         due_at=shipment.window_end,
-        suggestion=_suggestion(turn),
+        suggestion=await _suggestion(session, turn),
     )
-    return await open_case(session, trouble, now=turn.now) is not None
+    return await exceptions.open_case(session, trouble, now=turn.now) is not None
 
 
-def _suggestion(turn: Turn) -> Json:
-    waits = f"{turn.shipment.reference} was accepted, but nobody has fetched it"
-    if turn.rules.tendering.retender_when_late:
-        return {"action": CALL, "summary": f"{waits}, and no other carrier could take it. Call its carrier."}
-    return {"action": RETENDER, "summary": f"{waits}. Withdraw it and ask the next carrier in order of value."}
+async def _suggestion(session: AsyncSession, turn: Turn) -> Json:
+    shipment = turn.shipment
+    carrier = await session.get_one(Carrier, shipment.carrier_id)
+    route = await session.scalar(_route_of(shipment.id).limit(1)) if shipment.state is ShipmentState.PLANNED else None
+    if route is not None:
+        left = f"{route.planned_start:%Y-%m-%d %H:%M} UTC"
+        summary = f"{shipment.reference} is on route {route.reference}, which should have left at {left}."
+        return {"action": CALL_DRIVER, "summary": f"{summary} Call the driver, or plan the node anew."}
+    is_own = carrier.kind is CarrierKind.OWN_FLEET
+    waits = f"{shipment.reference} is {carrier.name}'s, but " + ("on no route" if is_own else "nobody has fetched it")
+    if not turn.rules.tendering.retender_when_late:
+        return {"action": RETENDER, "summary": f"{waits}. Take it away and ask the next carrier in order of value."}
+    if is_own:
+        return {"action": PLAN, "summary": f"{waits}, and no other carrier could take it. Plan the node again."}
+    return {"action": CALL, "summary": f"{waits}, and no other carrier could take it. Call its carrier."}
 
 
 async def _ask_another(session: AsyncSession, turn: Turn) -> bool:
-    """Withdraws the accepted tender and asks the next; changes nothing where there is no next one."""
+    """Withdraws it from its carrier and asks the next; changes nothing where there is no next one."""
     taken = [row for row in await offers.open_tenders(session, turn.shipment) if row.state is TenderState.ACCEPTED]
-    if not taken or turn.now >= turn.latest_offer:
+    if turn.now >= turn.latest_offer:
         return False
     try:
         async with savepoint(session):
-            for tender in taken:
+            for tender in taken or [await _of_a_told_carrier(session, turn)]:
                 offers.end(
                     session, tender, turn.shipment, TenderEvent.WITHDRAW, now=turn.now, reason=LATE, actor=SYSTEM
                 )
@@ -128,6 +190,33 @@ async def _ask_another(session: AsyncSession, turn: Turn) -> bool:
         await session.refresh(turn.shipment)
         return False
     return True
+
+
+async def _of_a_told_carrier(session: AsyncSession, turn: Turn) -> Tender:
+    """The tender of a carrier that never was asked: its being late is on record, and its booking ends with it."""
+    shipment = turn.shipment
+    tender = Tender(
+        shipment_id=shipment.id,
+        carrier_id=shipment.carrier_id,
+        state=TenderState.ACCEPTED,
+        offered_at=shipment.created_at,
+        responded_at=shipment.created_at,
+        price_minor=shipment.estimated_minor,
+        currency=shipment.currency,
+        created_at=turn.now,
+    )
+    session.add(tender)
+    await session.flush()
+    await session.execute(
+        update(Booking)
+        .where(
+            col(Booking.shipment_id) == shipment.id,
+            col(Booking.carrier_id) == shipment.carrier_id,
+            col(Booking.tender_id).is_(None),
+        )
+        .values(tender_id=tender.id)
+    )
+    return tender
 
 
 class _NobodyElse(Exception):  # a way out of the savepoint, never seen outside

@@ -158,6 +158,8 @@ async def _tell(session: AsyncSession, turn: Turn, tender: Tender) -> None:
     tender.state, tender.responded_at = next_state(tender, TenderEvent.ACCEPT), turn.now
     offers.record(session, tender, turn.shipment, type="tender.accepted", actor=SYSTEM, now=turn.now)
     await withdraw_others(session, turn.shipment, tender, now=turn.now)
+    if turn.shipment.state is ShipmentState.ASSIGNED:  # to another, who did not fetch it
+        await shipments.advance(session, turn.shipment, ShipmentEvent.TENDER, actor=SYSTEM, now=turn.now)
     await shipments.advance(session, turn.shipment, ShipmentEvent.ASSIGN, actor=SYSTEM, now=turn.now)
 
 
