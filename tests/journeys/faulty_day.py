@@ -22,7 +22,7 @@ from app.simulator import demo
 from app.simulator.day import Day, Pace
 from app.simulator.demo import Scenario
 
-ORDERS, SEED, SPEED = 40, 5, 900.0
+ORDERS, SEED, SPEED = 40, 5, 700.0
 PASSWORD = "only for this day"
 LOOK_SECONDS = 0.25
 STATE_OF_JOB = "select state from jobs where kind = $1 order by created_at limit 1"
@@ -126,7 +126,7 @@ async def _quiet(count: Callable[[], Awaitable[int]]) -> None:
 def small_day() -> Scenario:
     """Begins early: a job that lost its worker waits for its lease in machine time, hours of this day."""
     found = demo.small_city(orders=ORDERS, seed=SEED, speed=SPEED)
-    starts = datetime.combine(found.city.day, time(2, 30), found.city.zone)
+    starts = datetime.combine(found.city.day, time(0, 0), found.city.zone)
     return replace(found, starts=starts, pace=Pace(late_orders_at=time(12, 0), ends_at=time(23, 30), plan_seconds=3))
 
 

@@ -46,7 +46,7 @@ from app.orchestration.messages.policies import kinds_of
 from app.orchestration.messages.reader import addresses
 
 ROOT = Path(__file__).parents[2]
-DAY_MAY_LAST_SECONDS = 240
+DAY_MAY_LAST_SECONDS = 360
 OVER = {OrderState.COMPLETED, OrderState.PARTIALLY_COMPLETED, OrderState.FAILED, OrderState.CANCELLED}
 
 
