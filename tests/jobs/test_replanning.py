@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.database import Database
+from app.core.errors import Conflict
 from app.models import (
     Decision,
     DecisionKind,
@@ -26,6 +27,12 @@ from app.models import (
     StopState,
     Vehicle,
 )
+from app.orchestration.plans.drafting import Answer
+from app.orchestration.plans.problem import pose
+from app.orchestration.plans.replanning import Replanned, Settled, adopt, settled
+from app.orchestration.plans.under_way import UnderWay, under_way
+from app.solvers.routing.engine import solve
+from app.solvers.stopping import StoppingRule
 from tests.client import DISPATCHER, Client
 from tests.factories.devices import Device
 from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
@@ -268,6 +275,52 @@ async def test_a_day_that_goes_as_planned_is_left_as_it_is(database: Database) -
     _, result = await run(database, JobKind.PLAN_ROUTES, REPLAN)
     assert set(result["replanned"].values()) == {0}
     assert [(route.id, route.version) for route in await routes(database)] == before
+
+
+async def searched(database: Database) -> tuple[UnderWay, Answer, Settled]:
+    """The day as it is, and what a search would change of it."""
+    async with database.reading() as session:
+        node, now = (await session.scalars(select(FulfilmentNode))).one(), clock.now()
+        found = await under_way(session, node=node, day=TOMORROW, now=now, leave_after=now + timedelta(minutes=5))
+    assert found is not None
+    problem = pose(found.loaded)
+    answer = Answer(solution=solve(problem, stop=StoppingRule(iterations=2_000), seed=1), problem=problem)
+    return found, answer, settled(found, answer)
+
+
+async def test_a_van_that_went_on_while_it_was_searched_keeps_its_order(client: Client, database: Database) -> None:
+    await a_day(database, 8, vans=1, room_kg=500)
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+    await shuffle(database, route)
+    found, answer, changes = await searched(database)
+    assert list(changes.routes) == [str(route.id)]
+    await on_road.outcomes(*on_road.visit(1, 15))
+    before = [(stop.id, stop.sequence, stop.state) for stop in await stops(database, route)]
+    done = await database.run(
+        lambda session: adopt(session, found=found, answer=answer, changes=changes, now=clock.now())
+    )
+    assert done == Replanned()
+    assert [(stop.id, stop.sequence, stop.state) for stop in await stops(database, route)] == before
+    assert await events(database, "route.changed") == []
+
+
+async def test_a_van_that_left_while_it_was_searched_takes_the_search_back(client: Client, database: Database) -> None:
+    await a_day(database, 4, vans=2, room_kg=3.0)
+    first, second = await routes(database)
+    await set_room(database, 500)
+    async with database.transaction() as session:
+        await session.execute(update(Driver).where(col(Driver.id) == first.driver_id).values(is_active=False))
+    found, answer, changes = await searched(database)
+    assert [len(drops) for drops in changes.moved.values()] == [2]
+    leaving = await device(client, database, second)
+    await leaving.outcomes(leaving.start())
+    before = [(stop.id, stop.version) for route in (first, second) for stop in await stops(database, route)]
+    with pytest.raises(Conflict, match="changed while they were worked out anew"):
+        await database.run(lambda session: adopt(session, found=found, answer=answer, changes=changes, now=clock.now()))
+    assert [(stop.id, stop.version) for route in (first, second) for stop in await stops(database, route)] == before
+    assert await events(database, "route.changed") == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from app.orchestration.plans.under_way import UnderWay, under_way
 from app.solvers.stopping import StoppingRule
 
 THREADS = 2
+ATTEMPTS = 3
+SHORTEST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +35,9 @@ class Rest:
 
 async def replan(job: Job, tools: Tools, wanted: Wanted, nodes: Sequence[FulfilmentNode]) -> list[Rest]:
     """Each node with published routes, one after the other, with its share of the seconds."""
-    answers = []
-    for node in nodes:
-        found = await _read(tools, wanted, node)
-        if found is not None:
-            answers.append(await _node(job, tools, found, seconds=max(1.0, wanted.seconds / len(nodes))))
-    return answers
+    seconds = max(SHORTEST_SECONDS, wanted.seconds / max(1, len(nodes)))
+    rests = [await _node(job, tools, wanted, node, seconds=seconds) for node in nodes]
+    return [rest for rest in rests if rest is not None]
 
 
 def total(rests: Sequence[Rest]) -> dict[str, int]:
@@ -46,30 +45,42 @@ def total(rests: Sequence[Rest]) -> dict[str, int]:
     return {name.name: sum(getattr(rest.changes, name.name) for rest in rests) for name in fields(Replanned)}
 
 
-async def _read(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> UnderWay | None:
+async def _node(job: Job, tools: Tools, wanted: Wanted, node: FulfilmentNode, *, seconds: float) -> Rest | None:
+    """The node's day, read and searched again where it moved on meanwhile; None where nothing is published."""
+    refused: Conflict | None = None
+    alone: Sequence[str] = ()
+    for _ in range(ATTEMPTS):
+        found = await _read(tools, wanted, node, seconds=seconds)
+        if found is None:
+            return None
+        alone = sorted(found.routes[id].reference for id in found.without_driver)
+        try:
+            return Rest(node=node, changes=await _searched(job, tools, found, seconds=seconds), without_driver=alone)
+        except Conflict as conflict:
+            refused = conflict
+            if conflict.code != "PLAN_OUTDATED":
+                break
+    return Rest(node=node, refused=None if refused is None else refused.message, without_driver=alone)
+
+
+async def _read(tools: Tools, wanted: Wanted, node: FulfilmentNode, *, seconds: float) -> UnderWay | None:
     async with tools.database.reading() as session:
         now = clock.now()
-        takes = timedelta(seconds=wanted.seconds * clock.speed())
+        takes = timedelta(seconds=seconds * clock.speed())
         return await under_way(
             session, node=node, day=wanted.day, now=now, leave_after=now + takes + LEAD, absent=wanted.absent
         )
 
 
-async def _node(job: Job, tools: Tools, found: UnderWay, *, seconds: float) -> Rest:
-    node = found.loaded.node
-    alone = sorted(found.routes[id].reference for id in found.without_driver)
+async def _searched(job: Job, tools: Tools, found: UnderWay, *, seconds: float) -> Replanned:
     problem = await posed(tools, found.loaded)
     if not problem.visits:
-        return Rest(node=node, without_driver=alone)
+        return Replanned()
     task = RoutingTask(problem=problem, stop=StoppingRule(seconds=seconds, threads=THREADS))
-    solutions = [solution async for _, solution in side_by_side.solve(job, tools, [task])]
-    answer = Answer(solution=solutions[0], problem=problem)
+    (solution,) = [solution async for _, solution in side_by_side.solve(job, tools, [task])]
+    answer = Answer(solution=solution, problem=problem)
     await asyncio.to_thread(require_valid, answer.problem, answer.solution)
-    try:
-        changes = await asyncio.to_thread(replanning.settled, found, answer)
-        changed = await tools.database.run(
-            lambda session: replanning.adopt(session, found=found, answer=answer, changes=changes, now=clock.now())
-        )
-    except Conflict as refusal:
-        return Rest(node=node, refused=refusal.message, without_driver=alone)
-    return Rest(node=node, changes=changed, without_driver=alone)
+    changes = await asyncio.to_thread(replanning.settled, found, answer)
+    return await tools.database.run(
+        lambda session: replanning.adopt(session, found=found, answer=answer, changes=changes, now=clock.now())
+    )

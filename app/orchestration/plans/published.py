@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -189,11 +189,12 @@ async def write_stops(
     """
     known = {str(stop.order_id): stop for stops in found.stops.values() for stop in stops}
     starts = {vehicle.id: vehicle.start_location or 0 for vehicle in problem.vehicles}
+    gone = await _last_gone(session, [found.routes[id].id for id in timed])
     new: dict[uuid.UUID, Stop] = {}
     moved: list[dict[str, Any]] = []
     for id, route in timed.items():
         key, place, left = found.routes[id].id, starts[id], route.start_seconds
-        sequence = await _last_gone(session, key)
+        sequence = gone.get(key, 0)
         for visit in route.stops:
             drop, door, stop = (
                 found.loaded.drops_by_id[visit.visit_id],
@@ -222,11 +223,14 @@ async def write_stops(
     return new
 
 
-async def _last_gone(session: AsyncSession, route_id: uuid.UUID) -> int:
-    gone = await session.scalars(
-        select(col(Stop.sequence)).where(col(Stop.route_id) == route_id, col(Stop.state) != StopState.PENDING)
+async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Route -> the highest number of a stop that no longer waits, if it has one."""
+    gone = await session.execute(
+        select(col(Stop.route_id), func.max(col(Stop.sequence)))
+        .where(one_of(Stop.route_id, route_ids), col(Stop.state) != StopState.PENDING)
+        .group_by(col(Stop.route_id))
     )
-    return max(gone, default=0)
+    return {row[0]: row[1] for row in gone.all()}
 
 
 def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:
