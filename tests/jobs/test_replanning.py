@@ -16,6 +16,8 @@ from app.models import (
     DecisionKind,
     Driver,
     Event,
+    ExceptionCase,
+    ExceptionState,
     FulfilmentNode,
     JobKind,
     Order,
@@ -266,7 +268,13 @@ async def test_goods_that_are_loaded_wait_in_the_van_of_a_driver_who_is_out(clie
     async with database.reading() as session:
         found = await session.execute(select(col(Shipment.reference), col(Shipment.state)))
         states = {row[0]: row[1] for row in found.all()}
+        (case,) = await session.scalars(select(ExceptionCase))
     assert states == {loaded: ShipmentState.PICKED_UP, **dict.fromkeys(rest, ShipmentState.PLANNED)}
+    assert (case.kind, case.subject_id, case.state) == ("ROUTE_WITHOUT_DRIVER", first.id, ExceptionState.OPEN)
+    assert "Shipments in its van: 1." in (case.suggestion or {})["summary"]
+    await run(database, JobKind.PLAN_ROUTES, REPLAN)
+    async with database.reading() as session:
+        assert (await session.get_one(ExceptionCase, case.id)).state is ExceptionState.RESOLVED
 
 
 async def test_a_day_that_goes_as_planned_is_left_as_it_is(database: Database) -> None:

@@ -12,7 +12,7 @@ from app.jobs.planning import LEAD, Wanted, posed, require_valid
 from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job
-from app.orchestration.plans import replanning
+from app.orchestration.plans import driverless, replanning
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.replanning import Replanned
 from app.orchestration.plans.under_way import UnderWay, under_way
@@ -75,6 +75,7 @@ async def _read(tools: Tools, wanted: Wanted, node: FulfilmentNode, *, seconds: 
 async def _searched(job: Job, tools: Tools, found: UnderWay, *, seconds: float) -> Replanned:
     problem = await posed(tools, found.loaded)
     if not problem.visits:
+        await tools.database.run(lambda session: driverless.tell(session, found, now=clock.now()))
         return Replanned()
     task = RoutingTask(problem=problem, stop=StoppingRule(seconds=seconds, threads=THREADS))
     (solution,) = [solution async for _, solution in side_by_side.solve(job, tools, [task])]

@@ -21,7 +21,7 @@ from app.models import Decision, DecisionKind, Route, RouteState, Shipment, Stop
 from app.orchestration.etas import operations as etas
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
-from app.orchestration.plans import operations, published
+from app.orchestration.plans import driverless, operations, published
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.loaded import Drop
 from app.orchestration.plans.problem import LEAST_CHANGE_MINOR
@@ -142,6 +142,7 @@ async def adopt(
     """
     drops = [*_flat(changes.joined), *_flat(changes.moved), *changes.released]
     if not drops and not changes.routes:
+        await driverless.tell(session, found, now=now)
         return Replanned()
     rows = await published.lock(session, found=found, drops=drops, routes=changes.routes)
     gone_on = await _gone_on(session, found, rows)
@@ -162,6 +163,7 @@ async def adopt(
         entries.append(_told(row, changes, id, found, is_over=is_over, now=now))
     await log.append_all(session, entries)
     await _record(session, found, changes, rows, answer, now=now)
+    await driverless.tell(session, found, now=now)
     await session.flush()
     alive = [row for id, row in rows.items() if id not in gone_on and row.state is not RouteState.CANCELLED]
     await etas.refresh_all(session, alive, actor=SYSTEM, now=now)

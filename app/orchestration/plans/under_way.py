@@ -6,6 +6,7 @@ van that is there. Reads only; replanning.py writes what comes of it.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -34,10 +35,12 @@ class UnderWay(Published):
     """A day's published routes, those that have left too. `stand_ins`: route -> who drives it from now on.
 
     Routes in `without_driver` have nobody to drive them: what is loaded stays in the van, the rest is free to go.
+    `loaded_goods`: route -> how many shipments are in its van.
     """
 
     stand_ins: Mapping[str, Driver] = field(default_factory=dict)
     without_driver: Collection[str] = ()
+    loaded_goods: Mapping[str, int] = field(default_factory=dict)
 
 
 async def under_way(
@@ -85,6 +88,7 @@ async def under_way(
         late=late,
         stand_ins=stand_ins,
         without_driver=lost,
+        loaded_goods=Counter(drop.drafted or "" for drop in goods if drop.is_loaded for _ in drop.shipments),
     )
 
 
