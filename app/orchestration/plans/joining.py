@@ -48,15 +48,18 @@ async def joinable(
     if not driven:
         return None
     stops, on_board = await published.open_stops(session, [each.route for each in driven])
+    entangled = published.entangled(on_board)
+    known = {drop.order.id for drop in on_board}
+    others, driven = driven, [each for each in driven if each.id not in entangled]
+    on_board = [drop for drop in on_board if drop.drafted not in entangled]
     planning = (await rules.current(session)).planning
     on_board = await acquainted(session, node=node, drops=on_board, rules=planning, now=now)
-    known = {drop.order.id for drop in on_board}
     late = [drop for drop in late if drop.order.id not in known]  # an order has one stop on a day
     loaded = Loaded(
         node=node,
         day=day,
         drops=[*on_board, *late],
-        vans=[van for each in driven if (van := _van(each, driven, leave_after)) is not None],
+        vans=[van for each in driven if (van := _van(each, others, leave_after)) is not None],
         now=now,
         planning=planning,
     )

@@ -4,7 +4,7 @@ Leaves out who goes where: joining.py lets late orders in, replanning.py works t
 """
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -126,6 +126,12 @@ async def open_stops(session: AsyncSession, routes: Sequence[Route]) -> tuple[di
         for stop, order, shipments in goods.values()
     ]
     return dict(stops), drops
+
+
+def entangled(drops: Sequence[Drop]) -> set[str]:
+    """The routes with an order that has a stop on another one, too: they are left as they are."""
+    times = Counter(drop.order.id for drop in drops)
+    return {drop.drafted for drop in drops if times[drop.order.id] > 1 and drop.drafted is not None}
 
 
 def free_until(driven: Driven, others: Sequence[Driven]) -> datetime | None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.geo import Point
-from app.models import Driver, FulfilmentNode, RouteState, Stop, StopState
+from app.models import Driver, FulfilmentNode, Route, RouteState, Stop, StopState
 from app.orchestration.plans import published, queries
 from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.loaded import Drop, Loaded, Standing, Van
@@ -53,25 +53,34 @@ async def under_way(
     absent: Collection[str] = (),
 ) -> UnderWay | None:
     """The node's local day as it is now; None where nothing is published. `absent` drivers, by reference, are out."""
-    driven = await published.routes_of(session, node=node, day=day, states=CURRENT)
-    if not driven:
+    published_routes = await published.routes_of(session, node=node, day=day, states=CURRENT)
+    if not published_routes:
         return None
     fresh = await queries.to_plan(session, node=node, day=day, now=now, leave_after=leave_after, absent=absent)
-    stand_ins = _stand_ins(driven, fresh.vans, absent)
+    stops, goods = await published.open_stops(session, [each.route for each in published_routes])
+    entangled = published.entangled(goods)
+    driven = [each for each in published_routes if each.id not in entangled]
+    stand_ins = _stand_ins(driven, fresh.vans, absent, taken={each.route.driver_id for each in published_routes})
     lost = {each.id for each in driven if each.id not in stand_ins and not _is_there(each, absent)}
-    stops, goods = await published.open_stops(session, [each.route for each in driven])
     last = await _last_visited(session, driven)
     vans = [
-        _van(each, driven, stand_ins.get(each.id), stops.get(each.id, ()), last.get(each.route.id), node, now=now)
+        replace(
+            _van(each, stand_ins.get(each.id), stops.get(each.id, ()), last.get(each.route.id), node, now=now),
+            free_from=max(leave_after, each.route.planned_start),
+            free_until=published.free_until(each, published_routes),
+        )
         for each in driven
         if each.id not in lost
     ]
-    vans = [_leaving(van, leave_after) for van in vans]
-    busy = {each.route.vehicle_id for each in driven}
+    routes = {each.id: each.route for each in driven}
     planning = (await rules.current(session)).planning
-    served = [_begun(drop, stops, now=now) for drop in goods if drop.drafted not in lost or not drop.is_loaded]
+    served = [
+        _begun(released(drop, routes), stops, now=now)
+        for drop in goods
+        if drop.drafted in routes and (drop.drafted not in lost or not drop.is_loaded)
+    ]
     on_routes = await acquainted(session, node=node, drops=served, rules=planning, now=now)
-    known = {drop.order.id for drop in goods}
+    known, busy = {drop.order.id for drop in goods}, {each.route.vehicle_id for each in published_routes}
     late = [drop for drop in fresh.drops if drop.order.id not in known]  # an order has one stop on a day
     loaded = Loaded(
         node=node,
@@ -82,7 +91,7 @@ async def under_way(
         planning=planning,
     )
     return UnderWay(
-        routes={each.id: each.route for each in driven},
+        routes=routes,
         stops=stops,
         loaded=loaded,
         late=late,
@@ -98,9 +107,10 @@ def _is_there(driven: Driven, absent: Collection[str]) -> bool:
     return can_drive and driven.vehicle.is_active
 
 
-def _stand_ins(driven: Sequence[Driven], fresh: Sequence[Van], absent: Collection[str]) -> dict[str, Driver]:
-    """Whoever else drives the vehicle of a route whose driver is out, and has no route of their own."""
-    taken = {each.route.driver_id for each in driven}
+def _stand_ins(
+    driven: Sequence[Driven], fresh: Sequence[Van], absent: Collection[str], *, taken: Collection[uuid.UUID | None]
+) -> dict[str, Driver]:
+    """Whoever else drives the vehicle of a route whose driver is out, and is not `taken` by another route."""
     free = {van.vehicle.id: van.driver for van in fresh if van.driver.id not in taken}
     return {
         each.id: free[each.vehicle.id] for each in driven if each.vehicle.id in free and not _is_there(each, absent)
@@ -120,7 +130,6 @@ async def _last_visited(session: AsyncSession, driven: Sequence[Driven]) -> dict
 
 def _van(
     driven: Driven,
-    others: Sequence[Driven],
     stand_in: Driver | None,
     stops: Sequence[Stop],
     last: Stop | None,
@@ -133,18 +142,7 @@ def _van(
     standing = None
     if driven.route.state is RouteState.IN_PROGRESS:
         standing = stand(stops, last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
-    return Van(
-        vehicle=driven.vehicle,
-        driver=driver,
-        free_from=driven.route.planned_start,
-        free_until=published.free_until(driven, others),
-        route_id=driven.route.id,
-        standing=standing,
-    )
-
-
-def _leaving(van: Van, leave_after: datetime) -> Van:
-    return replace(van, free_from=max(leave_after, van.free_from))
+    return Van(vehicle=driven.vehicle, driver=driver, free_from=now, route_id=driven.route.id, standing=standing)
 
 
 def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetime) -> Standing:
@@ -169,6 +167,13 @@ def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetim
         back_by=moment + timedelta(seconds=drive_seconds(here, home)) + MARGIN,
         first=() if current is None else (current.order_id,),
     )
+
+
+def released(drop: Drop, routes: Mapping[str, Route]) -> Drop:
+    """Goods of a failed attempt may still be on the road; when their route leaves, they are back. Pure."""
+    if drop.is_loaded or not any(shipment.attempt_count for shipment in drop.shipments):
+        return drop
+    return replace(drop, release=routes[drop.drafted or ""].planned_start)
 
 
 def _begun(drop: Drop, stops: Mapping[str, Sequence[Stop]], *, now: datetime) -> Drop:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.geo import Point
-from app.models import Stop, StopState
+from app.models import Route, Stop, StopState
 from app.orchestration.plans.loaded import Drop, Standing, Van
-from app.orchestration.plans.under_way import MARGIN, stand
+from app.orchestration.plans.under_way import MARGIN, released, stand
 from app.orchestration.travel import drive_seconds
 from app.solvers.routing.checker import check_orders
 from app.solvers.routing.problem import RoutingProblem
@@ -77,6 +77,27 @@ def test_goods_on_board_are_brought_by_their_van_alone_and_it_brings_no_others()
     wrong = check_orders(problem, {away.id: [first.id, second.id]})
     assert [violation.code for violation in wrong] == ["NOT_ALLOWED"]
     assert "FROZEN" in {violation.code for violation in check_orders(problem, {spare.id: [second.id]})}
+
+
+def test_goods_of_a_failed_attempt_move_only_to_routes_that_leave_when_they_are_back() -> None:
+    drop, route = (
+        a_drop(),
+        Route(
+            reference="R1",
+            plan_id=CARRIER.id,
+            node_id=CARRIER.id,
+            carrier_id=CARRIER.id,
+            vehicle_id=CARRIER.id,
+            currency="EUR",
+            planned_start=at(15),
+            planned_end=at(17),
+        ),
+    )
+    planned = replace(drop, drafted="R1")
+    assert released(planned, {"R1": route}).release is None
+    drop.shipments[0].attempt_count = 1
+    assert released(planned, {"R1": route}).release == at(15)
+    assert released(replace(planned, is_loaded=True), {"R1": route}).release is None
 
 
 @settings(deadline=None)
