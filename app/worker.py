@@ -21,10 +21,13 @@ async def work(name: QueueName) -> None:
     database = Database(current.database_url, pool_size=current.database_pool_size)
     workshop = Workshop.open(database=database, settings=current, doorbell=Doorbell(current.redis_url))
     task = asyncio.create_task(worker.run(name, workshop))
+    ready = asyncio.create_task(worker.get_ready(name))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
+    ready.cancel()
+    await asyncio.gather(ready, return_exceptions=True)
     await workshop.carriers.close()
     await workshop.doorbell.close()
     await database.close()

@@ -109,12 +109,12 @@ async def run(name: QueueName, workshop: Workshop) -> None:
     async with asyncio.TaskGroup() as group:
         for each in builds:
             group.create_task(_keep_running(name, partial(each, workshop)))
-        if name is QueueName.SOLVER:
-            group.create_task(_warm_up())
 
 
-async def _warm_up() -> None:
-    """So that the first plan on a new machine does not wait for the compiler."""
+async def get_ready(name: QueueName) -> None:
+    """What a worker does beside its first work: who solves compiles the engine, so that no plan waits for that."""
+    if name is not QueueName.SOLVER:
+        return
     try:
         await process.warm_up(limit_seconds=WARM_UP_SECONDS)
     except SolverFailed as failure:

@@ -16,7 +16,7 @@ from app.core import clock
 from app.core.database import Database
 from app.core.errors import Refusal
 from app.core.ids import to_global
-from app.jobs import running, sweeps
+from app.jobs import running, sweeps, worker
 from app.jobs.handlers import HANDLERS, Handler
 from app.jobs.queue import Doorbell, QueueName
 from app.jobs.tools import Tools
@@ -265,7 +265,7 @@ async def test_a_stopped_worker_leaves_its_job_to_the_next(
 
 @pytest.mark.parametrize(("name", "warmed"), [(QueueName.SOLVER, 1), (QueueName.NOTIFY, 0)])
 async def test_a_worker_that_solves_compiles_the_engine_as_it_starts(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, name: QueueName, warmed: int
+    monkeypatch: pytest.MonkeyPatch, name: QueueName, warmed: int
 ) -> None:
     commands: list[list[str]] = []
 
@@ -274,23 +274,19 @@ async def test_a_worker_that_solves_compiles_the_engine_as_it_starts(
         return b""
 
     monkeypatch.setattr(process, "run_child", run_child)
-    async with working(name, workshop):
-        await asyncio.sleep(0.5)
+    await worker.get_ready(name)
     assert [command[1:] for command in commands] == [["-m", "app.solvers.routing.warming"]] * warmed
 
 
-async def test_a_worker_whose_engine_cannot_be_compiled_does_all_else(
-    database: Database, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+async def test_a_worker_whose_engine_cannot_be_compiled_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def run_child(command: list[str], request: bytes, **_: Any) -> bytes:
         raise SolverCrashed("There is no compiler.")
 
     monkeypatch.setattr(process, "run_child", run_child)
-    does(monkeypatch, Work())
-    await a_job(database)
-    async with working(QueueName.SOLVER, workshop), asyncio.timeout(30):
-        await finished(database)
-    assert (await the_job(database)).state is JobState.SUCCEEDED
+    await worker.get_ready(QueueName.SOLVER)
+    assert "There is no compiler." in capsys.readouterr().out
 
 
 async def finished(database: Database) -> None:
