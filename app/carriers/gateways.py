@@ -74,6 +74,12 @@ def build(kind: GatewayKind, document: Json, *, carrier: str, settings: GatewayS
     return KarrioGateway(documents.parse(KarrioDocument, document), carrier=carrier, secrets=settings.secrets)
 
 
+def service_name(document: Mapping[str, object], service: str) -> str:
+    """What a carrier calls one of our services."""
+    services = document.get("services")
+    return str(services.get(service, service)) if isinstance(services, dict) else service
+
+
 def track_every_minutes(kind: GatewayKind, document: Mapping[str, object]) -> int | None:
     """How often a carrier is asked for milestones; None where it is not."""
     if kind is GatewayKind.KARRIO:

@@ -101,6 +101,11 @@ class AlternativeType:
         return _components(self.given, "carriage")
 
     @strawberry.field
+    def price_source(self) -> str | None:
+        """Where the carrier's price comes from: RATE_CARD, or QUOTE where its gateway was asked and answered."""
+        return self.given.get("priceSource")
+
+    @strawberry.field
     def scarcity(self) -> MoneyType | None:
         """What it would have used up of scarce stock and capacity, at their prices; null where nothing is scarce."""
         return money(self.given.get("scarcityMinor"), self.given.get("currency"))

@@ -1,7 +1,7 @@
 """Allocates the orders that wait, or those that the job names, a batch at a time.
 
-Load, solve in a subprocess, adopt: each order is adopted by its version, so that a second run after a kill finds what
-is left and repeats nothing.
+Load, ask carriers for quotes, solve in a subprocess, adopt: each order is adopted by its version, so that a second run
+after a kill finds what is left and repeats nothing.
 """
 
 import uuid
@@ -11,7 +11,7 @@ from functools import partial
 from math import floor
 
 from app.core import clock
-from app.jobs import solving
+from app.jobs import quoting, solving
 from app.jobs.tools import Tools
 from app.models import DecisionKind, Job
 from app.models.base import Json
@@ -37,7 +37,7 @@ async def handle(job: Job, tools: Tools) -> Json:
     while (loaded := await _load(tools, references, after)) is not None:
         after = loaded.demands[-1].order.id
         await tools.report(0.1, f"Allocating {len(loaded.demands)} orders.")
-        found, source = await _solve(loaded)
+        found, source = await _solve(*await quoting.quoted(loaded, tools))
         reasons.update((verdict.unassigned or {})["code"] for verdict in found if verdict.chosen is None)
         for start in range(0, len(found), ORDERS_A_TRANSACTION):
             chunk = found[start : start + ORDERS_A_TRANSACTION]
@@ -67,7 +67,7 @@ async def _load(tools: Tools, references: Sequence[str] | None, after: uuid.UUID
         return await queries.waiting(session, references=references, after=after, limit=ORDERS_A_SOLVE, now=clock.now())
 
 
-async def _solve(loaded: Loaded) -> tuple[list[Verdict], Source]:
+async def _solve(loaded: Loaded, told: Json) -> tuple[list[Verdict], Source]:
     posed = pose(loaded)
     solution = await solving.allocation(posed.problem, seconds=SOLVE_SECONDS)
     bound = solution.quality.bound
@@ -79,7 +79,7 @@ async def _solve(loaded: Loaded) -> tuple[list[Verdict], Source]:
         objective_minor=solution.objective,
         bound_minor=None if bound is None else floor(bound),
         most_alternatives=MOST_ALTERNATIVES if len(loaded.demands) <= SMALL_BATCH else FEW_ALTERNATIVES,
-        detail={"orders": len(loaded.demands)},
+        detail={"orders": len(loaded.demands), **told},
         autonomy=loaded.network.policy.autonomy_of(DecisionKind.ALLOCATION),
     )
     return list(verdicts(loaded, posed, solution, solution.prices)), source

@@ -22,6 +22,9 @@ from app.orchestration.policies.documents import PolicyDocument
 
 Found = TypeVar("Found")
 
+# Order, node, carrier, service.
+QuoteKey = tuple[uuid.UUID, uuid.UUID, uuid.UUID, str]
+
 LATER_DAYS = 3
 DAY_SECONDS = 86_400.0
 
@@ -50,7 +53,8 @@ class Network:
     """What orders are served from. `fleets`: the (carrier, node) pairs where an own fleet has vehicles.
 
     `available`: node -> sku -> what can still be promised. `inbound`: node -> sku -> (day, quantity) of what comes in,
-    by the first day on which it may leave again. `products` may leave out what is ordinary and small.
+    by the first day on which it may leave again. `quotes`: what a carrier itself asks for a whole order. `products` may
+    leave out what is ordinary and small.
     `calendar` remembers hours and cut-offs that were worked out before.
     """
 
@@ -63,6 +67,7 @@ class Network:
     products: Mapping[str, Product] = field(default_factory=dict)
     punctuality: PunctualityTable = field(default_factory=PunctualityTable)
     inbound: Mapping[uuid.UUID, Mapping[str, Sequence[tuple[date, int]]]] = field(default_factory=dict)
+    quotes: Mapping[QuoteKey, int] = field(default_factory=dict)
     calendar: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @cached_property

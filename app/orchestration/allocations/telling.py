@@ -9,6 +9,7 @@ from app.models import DecisionKind, Order
 from app.models.base import Json
 from app.orchestration.allocations.candidates import Candidate, Part, RuledOut
 from app.orchestration.allocations.verdicts import Verdict
+from app.orchestration.allocations.ways import QUOTE
 from app.orchestration.allocations.why import Lost
 from app.orchestration.events.log import Subject
 from app.orchestration.policies.documents import Autonomy
@@ -17,6 +18,8 @@ from app.orchestration.policies.documents import Autonomy
 MOST_ALTERNATIVES = 60
 # What the decisions of a large batch keep.
 FEW_ALTERNATIVES = 12
+# Where a carrier's price comes from.
+QUOTED, BY_RATE_CARD = "QUOTE", "RATE_CARD"
 # In the place of a solver: a person chose.
 BY_HAND = "by-hand"
 
@@ -135,6 +138,7 @@ def told(candidate: Candidate, part: Part, *, currency: str) -> Json:
         "currency": currency,
         "breakdown": [{"component": name, "amountMinor": amount} for name, amount in candidate.costs],
         "carriage": [{"component": name, "amountMinor": amount} for name, amount in part.carriage],
+        "priceSource": QUOTED if QUOTE in dict(part.carriage) else BY_RATE_CARD,
         "probabilityOnTime": round(candidate.on_time_probability, 4),
         "gramsCo2": round(part.grams_co2),
         **(shared if len(candidate.parts) > 1 else {}),

@@ -28,6 +28,8 @@ METRES_PER_SECOND = 8.0
 METRES_PER_KM = 1_000.0
 KG_PER_TONNE = 1_000.0
 HOUR_SECONDS = 3_600.0
+# The one item of a price that a carrier's gateway quoted.
+QUOTE = "quote"
 
 # What can rule a way out, in the order in which it is looked at.
 STAGES = (
@@ -165,6 +167,8 @@ def _of_day(
     driven = about.metres * DETOUR_FACTOR
     earliest = _rule_out_by_time(stage, terms, batch, days, driven=driven, later=later, now=network.now.timestamp())
     carriage = _carriage(terms, batch, days.handed_over, metres=driven, of_zone=of_zone)
+    if network.quotes:
+        carriage = _quoted(carriage, terms, batch, network, about.nodes)
     grams = terms.document.grams_co2_per_stop + (
         terms.grams_co2_per_tonne_km * batch.loads.weight_kg / KG_PER_TONNE * driven / METRES_PER_KM
     )
@@ -284,6 +288,26 @@ def _carriage(
         for name, amounts in price.items():
             parts[name] = parts.get(name, np.zeros(days.shape, dtype=np.int64)) + np.where(days == ordinal, amounts, 0)
     return parts
+
+
+def _quoted(
+    carriage: dict[str, Minors], terms: ServiceTerms, batch: Batch, network: Network, places: Sequence[FulfilmentNode]
+) -> dict[str, Minors]:
+    """The price with what the carrier itself asks in the place of its rate card, where it was asked and answered."""
+    prices = [
+        [
+            network.quotes.get((demand.order.id, node.id, terms.carrier.id, terms.code))
+            if quantities == demand.quantities
+            else None
+            for demand, quantities in zip(batch.demands, batch.quantities, strict=True)
+        ]
+        for node in places
+    ]
+    is_quoted = np.array([[price is not None for price in row] for row in prices])
+    if not is_quoted.any():
+        return carriage
+    asked = np.array([[price or 0 for price in row] for row in prices], dtype=np.int64)
+    return {name: np.where(is_quoted, 0, amounts) for name, amounts in carriage.items()} | {QUOTE: asked}
 
 
 def _credit(terms: ServiceTerms, days: Numbers, network: Network, *, most: Minors) -> Minors:

@@ -101,8 +101,8 @@ def _errand(
         reference=booking.reference,
         order_reference=order.reference,
         service=shipment.service,
-        sender=_sender(node),
-        recipient=_recipient(order),
+        sender=sender_of(node),
+        recipient=recipient_of(order),
         window_start=shipment.window_start,
         window_end=shipment.window_end,
         weight_kg=shipment.weight_kg,
@@ -127,7 +127,8 @@ def _errand(
     )
 
 
-def _sender(node: FulfilmentNode) -> Place:
+def sender_of(node: FulfilmentNode) -> Place:
+    """Where a carrier fetches goods."""
     return Place(
         name=node.name,
         line1=node.line1,
@@ -139,7 +140,8 @@ def _sender(node: FulfilmentNode) -> Place:
     )
 
 
-def _recipient(order: Order) -> Place:
+def recipient_of(order: Order) -> Place:
+    """Where a carrier brings them."""
     return Place(
         name=order.recipient_name,
         line1=order.line1,

@@ -5,9 +5,8 @@ While another carrier could still make the window, it is asked.
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -80,23 +79,16 @@ def _is_late(limits: Tendering, *, now: datetime) -> ColumnElement[bool]:
         col(Shipment.state) == ShipmentState.ASSIGNED,
         col(Shipment.window_end) <= now + timedelta(minutes=limits.pick_up_lead_minutes),
     )
-    left_behind = and_(
-        col(Shipment.state) == ShipmentState.PLANNED,
-        _route_of(col(Shipment.id))
-        .where(col(Route.planned_start) <= now - timedelta(minutes=limits.start_grace_minutes))
-        .exists(),
+    behind = (
+        select(col(StopShipment.shipment_id))
+        .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
+        .join(Route, col(Route.id) == col(Stop.route_id))
+        .where(
+            col(Route.state).in_(NOT_STARTED),
+            col(Route.planned_start) <= now - timedelta(minutes=limits.start_grace_minutes),
+        )
     )
-    return or_(waiting, left_behind)
-
-
-def _route_of(shipment_id: Any) -> Select[Route]:
-    """The route, not yet started, that a shipment is planned on."""
-    return (
-        select(Route)
-        .join(Stop, col(Stop.route_id) == col(Route.id))
-        .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
-        .where(col(StopShipment.shipment_id) == shipment_id, col(Route.state).in_(NOT_STARTED))
-    )
+    return or_(waiting, and_(col(Shipment.state) == ShipmentState.PLANNED, col(Shipment.id).in_(behind)))
 
 
 async def _settle(session: AsyncSession, *, now: datetime) -> None:
@@ -157,7 +149,7 @@ async def _act(session: AsyncSession, turn: Turn) -> bool:
 async def _suggestion(session: AsyncSession, turn: Turn) -> Json:
     shipment = turn.shipment
     carrier = await session.get_one(Carrier, shipment.carrier_id)
-    route = await session.scalar(_route_of(shipment.id).limit(1)) if shipment.state is ShipmentState.PLANNED else None
+    route = await _route_of(session, shipment) if shipment.state is ShipmentState.PLANNED else None
     if route is not None:
         left = f"{route.planned_start:%Y-%m-%d %H:%M} UTC"
         summary = f"{shipment.reference} is on route {route.reference}, which should have left at {left}."
@@ -169,6 +161,18 @@ async def _suggestion(session: AsyncSession, turn: Turn) -> Json:
     if is_own:
         return {"action": PLAN, "summary": f"{waits}, and no other carrier could take it. Plan the node again."}
     return {"action": CALL, "summary": f"{waits}, and no other carrier could take it. Call its carrier."}
+
+
+async def _route_of(session: AsyncSession, shipment: Shipment) -> Route | None:
+    """The route, not yet started, that a shipment is planned on."""
+    found: Route | None = await session.scalar(
+        select(Route)
+        .join(Stop, col(Stop.route_id) == col(Route.id))
+        .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
+        .where(col(StopShipment.shipment_id) == shipment.id, col(Route.state).in_(NOT_STARTED))
+        .limit(1)
+    )
+    return found
 
 
 async def _ask_another(session: AsyncSession, turn: Turn) -> bool:
