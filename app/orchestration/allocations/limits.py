@@ -71,7 +71,7 @@ class Limits:
             yield number, 1
 
     def of_stock(self, node: FulfilmentNode, sku: str, day: date) -> list[int]:
-        """Units of a sku at a node for what leaves on a day: until the next goods come in, until those after, ...
+        """Units of a sku at a node, for what leaves on a day: a limit until the next goods come in, and after each.
 
         Whoever leaves later may take of what comes in between; nobody may take what others who leave earlier need.
         """
