@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     stop = StoppingRule(
         seconds=None if given.processor_seconds else given.seconds,
         processor_seconds=given.processor_seconds,
+        relative_gap=given.gap,
         threads=given.threads,
     )
     methods["doorstep"] = batch(posed.table, stop=stop, on_progress=on_progress)
@@ -89,6 +90,7 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
         ("room", 1.1, "throughput and capacity for each order"),
         ("several-lines", 0.0, "share of orders with two to four lines"),
         ("seconds", 55.0, "seconds that the batch may take, compiling left out"),
+        ("gap", 0.0, "the proved gap at which the batch is good enough"),
     ):
         parser.add_argument(f"--{name}", type=float, default=share, help=f"{meaning} ({share})")
     meaning = "of the processor for the batch, in place of --seconds: for a machine that does other work too"

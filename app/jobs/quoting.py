@@ -19,7 +19,7 @@ from app.models import Carrier, CarrierGateway, GatewayKind
 from app.models.base import Json
 from app.orchestration.allocations.batches import QuoteKey
 from app.orchestration.allocations.inquiries import Inquiry, inquiries
-from app.orchestration.allocations.problem import Loaded
+from app.orchestration.allocations.limits import Loaded
 from app.orchestration.bookings import gateways as gateway_rows
 
 # A larger batch is decided by rate cards: carriers do not answer thousands of questions at a time.

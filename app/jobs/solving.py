@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from app.core.errors import Refusal
-from app.solvers.allocation.problem import AllocationProblem
 from app.solvers.allocation.solution import AllocationSolution
+from app.solvers.allocation.table import AllocationTable
 from app.solvers.process import SolverFailed, solve_in_process
 from app.solvers.progress import Progress
 from app.solvers.routing.problem import RoutingProblem
@@ -24,6 +24,10 @@ TELL_EVERY_SECONDS = 1.0
 Report = Callable[[float, str], Awaitable[None]]
 
 
+async def _unheard(_: float, __: str) -> None:
+    """For a search that nobody watches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoutingTask:
     """A routing problem, and how to search it."""
@@ -33,20 +37,20 @@ class RoutingTask:
     seed: int = SEED
 
 
-async def allocation(problem: AllocationProblem, *, seconds: float) -> AllocationSolution:
-    """Searches for `seconds` at most."""
-    stop = StoppingRule(seconds=seconds, relative_gap=ALLOCATION_GAP)
-    try:
-        return await solve_in_process("allocation", problem, stop=stop, seed=SEED, limit_seconds=_limit(seconds))
-    except SolverFailed as failure:
-        raise _refusal(failure) from failure
+async def allocation(
+    table: AllocationTable, *, seconds: float, threads: int = 1, report: Report = _unheard
+) -> AllocationSolution:
+    """Searches for `seconds` at most; `report` hears how far it is."""
+    stop = StoppingRule(seconds=seconds, relative_gap=ALLOCATION_GAP, threads=threads)
+    async with _telling(report) as latest:
+        return await solve_in_process(
+            "allocation", table, stop=stop, seed=SEED, limit_seconds=_limit(seconds), on_progress=latest.append
+        )
 
 
 async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> RoutingSolution:
     """Searches as the task says, or until it is `asked` to end; `report` hears how far it is."""
-    latest: list[Progress] = []
-    telling = asyncio.create_task(_tell(latest, report))
-    try:
+    async with _telling(report) as latest:
         return await solve_in_process(
             "routing",
             task.problem,
@@ -56,6 +60,15 @@ async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> 
             on_progress=latest.append,
             asked=asked,
         )
+
+
+@contextlib.asynccontextmanager
+async def _telling(report: Report) -> AsyncIterator[list[Progress]]:
+    """Passes on what is appended; a solver's failure becomes a refusal."""
+    latest: list[Progress] = []
+    telling = asyncio.create_task(_tell(latest, report))
+    try:
+        yield latest
     except SolverFailed as failure:
         raise _refusal(failure) from failure
     finally:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     FromClause,
     String,
     Table,
-    Uuid,
     any_,
     bindparam,
     cast,
@@ -97,9 +96,9 @@ def new_ids(count: int) -> list[uuid.UUID]:
     return [new_id() for _ in range(count)]
 
 
-def one_of(key: Any, values: Collection[uuid.UUID]) -> ColumnElement[bool]:
+def one_of(key: Any, values: Collection[Any]) -> ColumnElement[bool]:
     """The condition that a key is among so many values: one array, where IN would send a parameter for each."""
-    return col(key) == any_(bindparam("keys", list(values), type_=ARRAY(Uuid()), unique=True))
+    return col(key) == any_(bindparam("keys", list(values), type_=ARRAY(key.type), unique=True))
 
 
 def _chunks(rows: Rows) -> Iterator[Rows]:

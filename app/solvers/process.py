@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal, overload
 
-from app.solvers.allocation.problem import AllocationProblem
 from app.solvers.allocation.solution import AllocationSolution
+from app.solvers.allocation.table import AllocationTable
 from app.solvers.lifeline import end_with_parent
 from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.routing.problem import RoutingProblem
@@ -62,7 +62,7 @@ class Request:
     """What a child is asked. `parent` is the process it must not outlive."""
 
     kind: str
-    problem: RoutingProblem | AllocationProblem
+    problem: RoutingProblem | AllocationTable
     stop: StoppingRule
     seed: int
     parent: int
@@ -82,7 +82,7 @@ async def solve_in_process(
 @overload
 async def solve_in_process(
     kind: Literal["allocation"],
-    problem: AllocationProblem,
+    problem: AllocationTable,
     *,
     stop: StoppingRule,
     seed: int,
@@ -92,7 +92,7 @@ async def solve_in_process(
 ) -> AllocationSolution: ...
 async def solve_in_process(
     kind: Kind,
-    problem: RoutingProblem | AllocationProblem,
+    problem: RoutingProblem | AllocationTable,
     *,
     stop: StoppingRule,
     seed: int,

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
@@ -12,6 +13,7 @@ from app.core.ids import to_global
 from app.models import (
     Allocation,
     AllocationState,
+    Carrier,
     CarrierCapacity,
     Decision,
     ExceptionCase,
@@ -29,6 +31,7 @@ from app.models import (
     Tender,
     TenderState,
 )
+from app.orchestration.allocations import problem
 from app.orchestration.tenders import operations as tenders
 from app.orchestration.tenders.cancellation import cancel
 from tests.client import DISPATCHER, Client
@@ -135,6 +138,44 @@ async def test_no_single_node_has_everything_so_two_nodes_share_the_order(databa
     async with database.reading() as session:
         references = list(await session.scalars(select(col(Shipment.reference)).order_by(col(Shipment.reference))))
         assert references == ["A000/1", "A000/2"]
+
+
+async def test_a_batch_that_is_worked_out_in_pieces_is_one_problem_with_one_proof(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problem, "WAYS_AT_ONCE", 1)
+    await a_network(database, carriers=[own_fleet(), third_party()], nodes=("LIS", "OPO"), on_hand=8)
+    await orders(database, 12)
+    await orders(database, 3, prefix="B", quantity=3)
+    await orders(database, 3, prefix="C", sku="PEAR", required_skills=["CHILLED"])
+    _, result = await run(database, KIND, {})
+    assert result["unallocatedByCode"] == {"SKILL_MISSING": 3, "NO_STOCK": 2}
+    assert await level(database) == (15, 15)
+    async with database.reading() as session:
+        decisions = list(await session.scalars(select(Decision)))
+        assert len({(each.objective_minor, each.bound_minor, each.gap) for each in decisions}) == 1
+        assert decisions[0].gap == 0.0
+        for each in decisions:
+            order = await session.get_one(Order, each.order_id)
+            assert each.detail["goods"]["latitude"] == order.latitude
+            assert len(each.alternatives) == (3 if each.chosen else 4)
+            if each.chosen:
+                assert each.chosen["costMinor"] == sum(part["amountMinor"] for part in each.chosen["breakdown"])
+
+
+async def test_who_got_nothing_hears_of_the_way_that_came_furthest_first(database: Database) -> None:
+    await a_network(database, carriers=[own_fleet(), third_party()], nodes=("LIS", "OPO"))
+    await orders(database, 1, required_skills=["CHILLED"])
+    async with database.transaction() as session:
+        swift = (await session.scalars(select(Carrier).where(col(Carrier.reference) == "swift"))).one()
+        swift.services = ["EXPRESS"]
+        levels = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.sku) == "APPLE"))
+        levels.first().on_hand = 0  # type: ignore[union-attr]  # there are two
+    await run(database, KIND, {})
+    async with database.reading() as session:
+        decision = (await session.scalars(select(Decision))).one()
+        codes = [way["rejectedBecause"]["code"] for way in decision.alternatives]
+        assert codes == ["SKILL_MISSING", "SERVICE_NOT_OFFERED", "NO_STOCK"]
 
 
 async def test_a_rejected_tender_goes_to_the_next_carrier_and_the_last_one_frees_everything(

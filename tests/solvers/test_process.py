@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from app.solvers.allocation.problem import AllocationProblem
 from app.solvers.process import SOURCE_ROOT, SolverCrashed, SolverTimedOut, run_child, solve_in_process
 from app.solvers.progress import Progress, silent
 from app.solvers.stopping import StoppingRule
-from tests.solvers.allocation.cases import option, order, problem, resource
+from tests.solvers.allocation.cases import option, order, table
 
-GIVEN = problem(
-    order("easy", option("near", 100, stock=1), option("far", 110)),
-    order("hard", option("near", 100, stock=1), option("far", 500)),
-    resources=(resource("stock", 1),),
+GIVEN = table(
+    order(option(100, stock=1), option(110)),
+    order(option(100, stock=1), option(500)),
+    stock=1,
 )
 LINGER = "import os,sys,time; open(sys.argv[1],'w').write(str(os.getpid())); time.sleep(600)"
 
@@ -57,7 +56,7 @@ async def test_a_child_gives_the_engines_answer_and_tells_how_far_it_is() -> Non
     solution = await solve_in_process(
         "allocation", GIVEN, stop=StoppingRule(seconds=20), seed=0, limit_seconds=60, on_progress=told.append
     )
-    assert {choice.order_id: choice.option_id for choice in solution.choices} == {"easy": "far", "hard": "near"}
+    assert solution.chosen.tolist() == [1, 2]
     fractions = [progress.fraction for progress in told]
     assert (fractions[0], fractions[-1]) == (0.0, 0.95)
     assert fractions == sorted(fractions)
@@ -104,8 +103,8 @@ async def test_a_killed_parent_takes_its_child_along(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_fails_says_its_last_words() -> None:
-    broken = problem(order("1"), order("1"))
-    with pytest.raises(SolverCrashed, match="The order 1 is given 2 times"):
+    broken = table(order(), order(penalty=-5))
+    with pytest.raises(SolverCrashed, match="Order 1 has the penalty -5"):
         await solve_in_process("allocation", broken, stop=StoppingRule(seconds=5), seed=0, limit_seconds=60)
 
 
@@ -116,9 +115,8 @@ async def test_a_child_that_is_killed_names_the_signal() -> None:
 
 
 async def test_an_unknown_solver_is_refused() -> None:
-    nothing = AllocationProblem(orders=(), resources=())
     with pytest.raises(ValueError, match="There is no solver magic; there are routing, allocation"):
-        await solve_in_process("magic", nothing, stop=StoppingRule(seconds=5), seed=0, limit_seconds=5)  # type: ignore[call-overload]  # the wrong name is the point
+        await solve_in_process("magic", GIVEN, stop=StoppingRule(seconds=5), seed=0, limit_seconds=5)  # type: ignore[call-overload]  # the wrong name is the point
 
 
 async def test_a_child_hears_that_it_is_asked_to_end() -> None:

@@ -1,31 +1,44 @@
-"""Allocates the orders that wait, or those that the job names, a batch at a time.
+"""Allocates all orders that wait, or those that the job names, in one problem.
 
-Load, ask carriers for quotes, solve in a subprocess, adopt: each order is adopted by its version, so that a second run
-after a kill finds what is left and repeats nothing.
+Load, ask carriers for quotes, solve in a subprocess, check, adopt in a few transactions: each order is adopted by its
+version, so that a second run after a kill finds what is left and repeats nothing.
 """
 
+import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from math import floor
 
 from app.core import clock
+from app.core.errors import Refusal
 from app.jobs import quoting, solving
+from app.jobs.collecting import collector_paused
 from app.jobs.tools import Tools
 from app.models import DecisionKind, Job
 from app.models.base import Json
 from app.orchestration.allocations import operations, prices, queries
 from app.orchestration.allocations.forecast import forecast, scaled
+from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
-from app.orchestration.allocations.problem import SMALL_BATCH, Loaded, pose
+from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.telling import FEW_ALTERNATIVES, MOST_ALTERNATIVES, Source
 from app.orchestration.allocations.verdicts import Verdict, verdicts
+from app.solvers.allocation.checker import check
+from app.solvers.allocation.solution import AllocationSolution
 
-ORDERS_A_SOLVE = 1_000
-ORDERS_A_TRANSACTION = 500
-SOLVE_SECONDS = 20.0
+# What one problem holds; what waits beyond is the next.
+ORDERS_A_SOLVE = 120_000
+ORDERS_A_TRANSACTION = 5_000
+# Beyond so many orders each keeps only the alternatives that came closest.
+SMALL_BATCH = 200
+# The longest search, and how much longer it is for each order.
+SOLVE_SECONDS, SECONDS_AN_ORDER = 20.0, 0.0004
 PRICE_SECONDS = 3.0
+# The share of the progress that loading is, and with it the search.
+LOADED, SOLVED = 0.1, 0.5
 
 
 async def handle(job: Job, tools: Tools) -> Json:
@@ -34,19 +47,44 @@ async def handle(job: Job, tools: Tools) -> Json:
     counts: Counter[Outcome] = Counter()
     reasons: Counter[str] = Counter()
     after: uuid.UUID | None = None
-    while (loaded := await _load(tools, references, after)) is not None:
-        after = loaded.demands[-1].order.id
-        await tools.report(0.1, f"Allocating {len(loaded.demands)} orders.")
-        found, source = await _solve(*await quoting.quoted(loaded, tools))
-        reasons.update((verdict.unassigned or {})["code"] for verdict in found if verdict.chosen is None)
-        for start in range(0, len(found), ORDERS_A_TRANSACTION):
-            chunk = found[start : start + ORDERS_A_TRANSACTION]
-            counts.update(
-                await tools.database.run(partial(operations.adopt, verdicts=chunk, source=source, now=clock.now()))
-            )
-    if references is None:
-        await _price(tools)
+    with collector_paused():
+        while (loaded := await _load(tools, references, after)) is not None:
+            after = loaded.demands[-1].order.id
+            await _allocate(loaded, tools, counts, reasons)
+        if references is None:
+            await _price(tools)
     return {**{outcome.value: counts[outcome] for outcome in Outcome}, "unallocatedByCode": dict(reasons)}
+
+
+async def _allocate(loaded: Loaded, tools: Tools, counts: Counter[Outcome], reasons: Counter[str]) -> None:
+    """Solves and adopts one batch; adds to the counts."""
+    loaded, told = await quoting.quoted(loaded, tools)
+    posed = await asyncio.to_thread(Posed, loaded)
+    solution = await _solved(tools, posed)
+    source = _source(loaded, solution, told)
+    done = 0
+    async for chunk in _in_chunks(verdicts(posed, solution, most=source.most_alternatives)):
+        reasons.update((verdict.unassigned or {})["code"] for verdict in chunk if verdict.chosen is None)
+        counts.update(
+            await tools.database.run(partial(operations.adopt, verdicts=chunk, source=source, now=clock.now()))
+        )
+        done += len(chunk)
+        await tools.report(SOLVED + (1 - SOLVED) * done / posed.table.orders, f"{done} orders are decided.")
+
+
+async def _in_chunks(found: Iterator[Verdict]) -> AsyncIterator[list[Verdict]]:
+    """What one transaction adopts; the next is put into words meanwhile."""
+    coming = asyncio.create_task(asyncio.to_thread(_next, found))
+    try:
+        while chunk := await coming:
+            coming = asyncio.create_task(asyncio.to_thread(_next, found))
+            yield chunk
+    finally:
+        coming.cancel()
+
+
+def _next(found: Iterator[Verdict]) -> list[Verdict]:
+    return list(islice(found, ORDERS_A_TRANSACTION))
 
 
 async def _price(tools: Tools) -> None:
@@ -55,10 +93,12 @@ async def _price(tools: Tools) -> None:
         expected = await forecast(session, now=clock.now())
     if expected is None:
         return
-    problem = pose(expected.loaded).problem
-    solution = await solving.allocation(scaled(problem, expected.share), seconds=PRICE_SECONDS)
+    posed = Posed(expected.loaded)
+    solution = await solving.allocation(scaled(posed.table, expected.share), seconds=PRICE_SECONDS)
+    found = zip(posed.resources, solution.prices.tolist(), strict=True)
+    worth = {resource.id: price for resource, price in found}
     await tools.database.run(
-        lambda session: prices.keep(session, prices=solution.prices, resources=problem.resources, now=clock.now())
+        lambda session: prices.keep(session, prices=worth, resources=posed.resources, now=clock.now())
     )
 
 
@@ -67,11 +107,32 @@ async def _load(tools: Tools, references: Sequence[str] | None, after: uuid.UUID
         return await queries.waiting(session, references=references, after=after, limit=ORDERS_A_SOLVE, now=clock.now())
 
 
-async def _solve(loaded: Loaded, told: Json) -> tuple[list[Verdict], Source]:
-    posed = pose(loaded)
-    solution = await solving.allocation(posed.problem, seconds=SOLVE_SECONDS)
+async def _solved(tools: Tools, posed: Posed) -> AllocationSolution:
+    """The checked answer."""
+    orders = posed.table.orders
+    await tools.report(LOADED, f"Allocating {orders} orders, that have {posed.table.options} ways.")
+
+    async def report(share: float, message: str) -> None:
+        await tools.report(LOADED + (SOLVED - LOADED) * share, message)
+
+    solution = await solving.allocation(
+        posed.table,
+        seconds=SOLVE_SECONDS + SECONDS_AN_ORDER * orders,
+        threads=tools.settings.solver_processes,
+        report=report,
+    )
+    if violations := await asyncio.to_thread(check, posed.table, solution):
+        raise Refusal(
+            "ALLOCATION_INVALID",
+            f"The solver's answer breaks {len(violations)} rules, first: {violations[0].detail}"
+            " Nothing was adopted; start the job again.",
+        )
+    return solution
+
+
+def _source(loaded: Loaded, solution: AllocationSolution, told: Json) -> Source:
     bound = solution.quality.bound
-    source = Source(
+    return Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
         respond_minutes=loaded.network.policy.tender_respond_minutes,
@@ -82,4 +143,3 @@ async def _solve(loaded: Loaded, told: Json) -> tuple[list[Verdict], Source]:
         detail={"orders": len(loaded.demands), **told},
         autonomy=loaded.network.policy.autonomy_of(DecisionKind.ALLOCATION),
     )
-    return list(verdicts(loaded, posed, solution, solution.prices)), source

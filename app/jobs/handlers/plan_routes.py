@@ -19,6 +19,7 @@ from app.core.database import Session
 from app.core.errors import Conflict, NotFound
 from app.core.ids import to_global
 from app.jobs import planning, shares
+from app.jobs.collecting import collector_paused
 from app.jobs.handlers import side_by_side
 from app.jobs.handlers.replan import Rest, replan, total
 from app.jobs.planning import LEAD, Wanted
@@ -75,13 +76,14 @@ async def handle(job: Job, tools: Tools) -> Json:
         with outcome.timed("replanning"):
             outcome.rests = await replan(job, tools, wanted, await _nodes(tools, wanted, published=True))
     open_nodes = [node for node in await _nodes(tools, wanted) if node.id not in earlier]
-    for _ in range(ATTEMPTS):
-        if wanted.publish and not wanted.replan:
-            with outcome.timed("joining"):
-                outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
-        open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
-        if not open_nodes:
-            break
+    with collector_paused():
+        for _ in range(ATTEMPTS):
+            if wanted.publish and not wanted.replan:
+                with outcome.timed("joining"):
+                    outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
+            open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
+            if not open_nodes:
+                break
     plans = outcome.plans
     return {
         "plans": [_told(plan) for plan in plans],

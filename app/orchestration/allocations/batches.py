@@ -123,6 +123,16 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Whose lines are where: those of demand i are `starts`[i] to `starts`[i + 1] of `skus` (places in `names`)."""
+
+    starts: Numbers
+    skus: Numbers
+    quantities: Numbers
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """One entry per demand in each array, times in seconds since 1970. `quantities`: sku -> quantity, part or whole."""
 
@@ -160,6 +170,19 @@ class Batch:
             length_cm=np.array(lengths, dtype=np.float64),
             girth_cm=np.array(girths, dtype=np.float64),
             skills=[tuple(sorted(demand.order.required_skills)) for demand in self.demands],
+        )
+
+    @cached_property
+    def lines(self) -> Lines:
+        """What each wants."""
+        names: dict[str, int] = {}
+        skus = [names.setdefault(sku, len(names)) for quantities in self.quantities for sku in quantities]
+        amounts = [amount for quantities in self.quantities for amount in quantities.values()]
+        return Lines(
+            starts=np.concatenate([[0], np.cumsum([len(quantities) for quantities in self.quantities])]),
+            skus=np.array(skus, dtype=np.int64),
+            quantities=np.array(amounts, dtype=np.int64),
+            names=list(names),
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.orchestration.allocations.candidates import Candidate
-from app.solvers.allocation.problem import ResourceKind
+from app.orchestration.allocations.limits import ResourceKind
 
 # The demand that prices were worked out for comes within this time.
 HORIZON = timedelta(hours=24)

@@ -15,10 +15,13 @@ import numpy as np
 from app.models import Carrier, FulfilmentNode
 from app.orchestration.allocations.batches import Batch, Demand, Network, whole
 from app.orchestration.allocations.refusals import Refused, describe, no_stock
-from app.orchestration.allocations.ways import OF_NODE, POSSIBLE, STAGES, Column, columns
+from app.orchestration.allocations.ways import OF_NODE, POSSIBLE, STAGE, STAGES, Column, Stages, columns
 from app.orchestration.carriers.rating import Minors
 from app.orchestration.carriers.zones import Flags, Numbers
 
+# The cost of what is ruled out; the stage of what needs no reason.
+IMPOSSIBLE = np.iinfo(np.int64).max
+NOT_SAID = -2
 # Days as ordinals: before and after all others.
 AT_ONCE, NEVER = 0, date.max.toordinal()
 
@@ -84,87 +87,136 @@ class Ways:
 
     def __init__(self, demands: Sequence[Demand], network: Network) -> None:
         self.batch = whole(demands, network)
+        self.nodes, self.services = network.nodes, network.services
         self._network = network
-        self._columns = columns(network.nodes, self.batch, network) if network.nodes else []
-        self._ready = [ready_days(self.batch, node, network) for node in network.nodes]
+        self.is_awaiting_goods = bool(network.inbound)
+        of_nodes = columns(network.nodes, self.batch, network) if network.nodes else []
+        self._columns = [column for of_node in of_nodes for column in of_node]
+        numbers = {(terms.carrier.id, terms.code): number for number, terms in enumerate(network.services)}
+        self.node_numbers = np.repeat(np.arange(len(of_nodes)), [len(of_node) for of_node in of_nodes])
+        self.service_numbers = np.array(
+            [numbers[column.terms.carrier.id, column.terms.code] for column in self._columns], dtype=np.int64
+        )
 
-    def candidates(self, number: int, *, most: int) -> list[Candidate]:
-        """The cheapest ways that are possible for one order, cheapest first."""
-        columns, possible, costs = self._table
-        numbers = np.flatnonzero(possible[:, number])
-        best = numbers[np.argsort(costs[numbers, number], kind="stable")[:most]]
-        found = [candidate_of(columns[place], self.batch, number, self._network) for place in best.tolist()]
-        return sorted(found, key=lambda candidate: (candidate.cost_minor, candidate.id))
+    def cheapest(self, *, most: int) -> tuple[Numbers, Numbers, Minors]:
+        """The `most` possible ways of each order that cost least, the least first: order, column, cost of each way."""
+        if not self._columns:
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing, nothing
+        costs = np.where(self._possible, self._costs, IMPOSSIBLE)
+        ranked = np.argsort(costs, axis=0, kind="stable")[:most]
+        least = np.take_along_axis(costs, ranked, axis=0)
+        orders, places = np.nonzero(least.T != IMPOSSIBLE)
+        return orders, ranked[places, orders], least[places, orders]
+
+    def days(self, columns: Numbers, orders: Numbers) -> Numbers:
+        """The local day of handing over, as an ordinal, of each way."""
+        return self._days[columns, orders] if len(columns) else columns
+
+    def candidate(self, column: int, order: int) -> Candidate:
+        """One way by name."""
+        return candidate_of(self._columns[column], self.batch, order, self._network)
+
+    def ruled_out(self, order: int) -> Iterator[RuledOut]:
+        """What rules out the nodes and carriers that cannot serve one order, the way that came furthest first."""
+        if self._columns:
+            ranked, counts = self._furthest
+            for row in ranked[: counts[order], order].tolist():
+                yield self._named(row, order)
 
     @cached_property
-    def _table(self) -> tuple[list[Column], Flags, Minors]:
-        """All columns, whether each is possible, and its cost: [columns, demands]."""
-        columns = [column for of_node in self._columns for column in of_node]
-        if not columns:
-            nothing = (0, len(self.batch))
-            return [], np.zeros(nothing, dtype=bool), np.zeros(nothing, dtype=np.int64)
-        ready = [ready for ready, of_node in zip(self._ready, self._columns, strict=True) for _ in of_node]
-        lacks = [
-            column.day < days if self._network.inbound else days == NEVER
-            for column, days in zip(columns, ready, strict=True)
-        ]
-        possible = np.array([column.stage == POSSIBLE for column in columns]) & ~np.array(lacks)
-        return columns, possible, np.array([column.cost for column in columns])
+    def _days(self) -> Numbers:
+        return np.array([column.day for column in self._columns])
 
-    def ruled_out(self, number: int) -> Iterator[RuledOut]:
-        """What rules out the nodes and carriers that cannot serve one order."""
-        for node, of_node, ready in zip(self._network.nodes, self._columns, self._ready, strict=True):
-            if _lacks_stock(of_node, number, ready=int(ready[number])):
-                yield self._without_stock(node, of_node, number)
-            else:
-                yield from self._of_carriers(node, of_node, number)
+    @cached_property
+    def _costs(self) -> Minors:
+        return np.array([column.cost for column in self._columns])
 
-    def _without_stock(self, node: FulfilmentNode, of_node: Sequence[Column], number: int) -> RuledOut:
-        costs = [int(column.cost[number]) for column in of_node if column.stage[number] == POSSIBLE]
-        missing = no_stock(node, self.batch, number, self._network)
-        return _ruled_out(node, None, missing, min(costs, default=None))
+    @cached_property
+    def _stages(self) -> Stages:
+        return np.array([column.stage for column in self._columns])
 
-    def _of_carriers(self, node: FulfilmentNode, of_node: Sequence[Column], number: int) -> Iterator[RuledOut]:
-        """One reason for each carrier: that of the service and day that came furthest."""
-        by_carrier: dict[uuid.UUID, list[Column]] = {}
-        for column in of_node:
-            by_carrier.setdefault(column.terms.carrier.id, []).append(column)
-        for of_carrier in by_carrier.values():
-            stages = [int(column.stage[number]) for column in of_carrier]
-            if POSSIBLE in stages:
-                continue
-            column = of_carrier[stages.index(max(stages))]
-            stage = STAGES[max(stages)]
-            why = describe(stage, column, self.batch, number, self._network)
-            carrier = None if max(stages) in OF_NODE else column.terms.carrier
-            yield _ruled_out(node, carrier, why, int(column.cost[number]))
-            if carrier is None:
-                return
+    @cached_property
+    def _ready(self) -> Numbers:
+        """From which day, as an ordinal, a node has enough: AT_ONCE, or NEVER as far as is known. [nodes, orders]."""
+        lines, available = self.batch.lines, self._network.available
+        there = np.array(
+            [[available.get(node.id, {}).get(sku, 0) for sku in lines.names] for node in self.nodes], dtype=np.int64
+        )
+        order_of = np.repeat(np.arange(len(self.batch)), np.diff(lines.starts))
+        is_short = there[:, lines.skus] < lines.quantities
+        lacks = np.array([np.bincount(order_of, weights=row, minlength=len(self.batch)) > 0 for row in is_short])
+        ready = np.where(lacks, NEVER, AT_ONCE)
+        if self.is_awaiting_goods:
+            for number, order in np.argwhere(lacks).tolist():
+                ready[number, order] = _ready_day(self.nodes[number], self.batch.quantities[order], self._network)
+        return ready
+
+    @cached_property
+    def _possible(self) -> Flags:
+        return np.asarray((self._stages == POSSIBLE) & (self._days >= self._ready[self.node_numbers]))
+
+    @cached_property
+    def _lacks(self) -> Flags:
+        """Whether it is stock that rules a node out: never enough of it, or not yet when it would have to leave."""
+        leaving = np.where(self._stages == POSSIBLE, self._days, AT_ONCE)
+        latest = np.array([leaving[self.node_numbers == number].max(axis=0) for number in range(len(self.nodes))])
+        return np.asarray((self._ready == NEVER) | ((latest > AT_ONCE) & (latest < self._ready)))
+
+    @cached_property
+    def _groups(self) -> list[list[int]]:
+        """The columns of each node and carrier, node by node."""
+        groups: dict[tuple[int, uuid.UUID], list[int]] = {}
+        for number, column in enumerate(self._columns):
+            groups.setdefault((int(self.node_numbers[number]), column.terms.carrier.id), []).append(number)
+        return list(groups.values())
+
+    @cached_property
+    def _furthest(self) -> tuple[Numbers, Numbers]:
+        """The reasons of each order, those of the ways that came furthest first: [rows, orders], and how many.
+
+        A row is a node that lacks goods, or else a group of columns; what a node cannot keep is said once.
+        """
+        groups, stages = self._groups, self._stages
+        of_group = self.node_numbers[[group[0] for group in groups]]
+        is_first = np.concatenate([[True], np.diff(of_group) > 0])
+        lowest = np.array([stages[group].min(axis=0) for group in groups])
+        highest = np.array([stages[group].max(axis=0) for group in groups])
+        is_said = (highest > max(OF_NODE)) | is_first[:, None]
+        is_open = (lowest > POSSIBLE) & is_said & ~self._lacks[of_group]
+        reached = np.concatenate(
+            [np.where(self._lacks, STAGE["NO_STOCK"], NOT_SAID), np.where(is_open, highest, NOT_SAID)]
+        )
+        costs = np.array([self._costs[group].min(axis=0) for group in groups])
+        of_nodes = np.array([costs[of_group == number].min(axis=0) for number in range(len(self.nodes))])
+        ranked = np.lexsort((np.concatenate([of_nodes, costs]), -reached), axis=0)
+        return ranked, np.asarray((reached != NOT_SAID).sum(axis=0))
+
+    def _named(self, row: int, order: int) -> RuledOut:
+        if row < len(self.nodes):
+            return self._without_stock(row, order)
+        group = self._groups[row - len(self.nodes)]
+        stages = self._stages[group, order].tolist()
+        furthest = max(stages)
+        number = group[stages.index(furthest)]
+        column = self._columns[number]
+        why = describe(STAGES[furthest], column, self.batch, order, self._network)
+        carrier = None if furthest in OF_NODE else column.terms.carrier
+        return _ruled_out(column.node, carrier, why, int(self._costs[number, order]))
+
+    def _without_stock(self, number: int, order: int) -> RuledOut:
+        node, of_node = self.nodes[number], self.node_numbers == number
+        costs = self._costs[of_node, order][self._stages[of_node, order] == POSSIBLE]
+        missing = no_stock(node, self.batch, order, self._network)
+        return _ruled_out(node, None, missing, int(costs.min()) if len(costs) else None)
 
 
-def ready_days(batch: Batch, node: FulfilmentNode, network: Network) -> Numbers:
-    """The day, as an ordinal, from which the node has enough for each demand: AT_ONCE, or NEVER as far as is known."""
-    stock, comes_in = network.available.get(node.id, {}), network.inbound.get(node.id, {})
-
-    def ready(sku: str, wanted: int) -> int:
-        if stock.get(sku, 0) >= wanted:
-            return AT_ONCE
-        if sku not in comes_in:
-            return NEVER
-        steps = network.stock_by_day(node, sku)
-        return next((day.toordinal() for day, there in steps if there >= wanted), NEVER)
-
-    return np.fromiter(
-        (max(ready(sku, wanted) for sku, wanted in quantities.items()) for quantities in batch.quantities),
-        np.int64,
-        len(batch),
-    )
-
-
-def _lacks_stock(of_node: Sequence[Column], number: int, *, ready: int) -> bool:
-    """Whether it is stock that rules the node out: never enough of it, or not yet when it would have to leave."""
-    leaving = [int(column.day[number]) for column in of_node if column.stage[number] == POSSIBLE]
-    return ready == NEVER or (bool(leaving) and max(leaving) < ready)
+def _ready_day(node: FulfilmentNode, quantities: Mapping[str, int], network: Network) -> int:
+    days = [
+        next((day.toordinal() for day, there in network.stock_by_day(node, sku) if there >= wanted), NEVER)
+        for sku, wanted in quantities.items()
+    ]
+    return max(days)
 
 
 def candidate_of(column: Column, batch: Batch, number: int, network: Network) -> Candidate:
@@ -199,6 +251,3 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
 
 def _ruled_out(node: FulfilmentNode, carrier: Carrier | None, why: Refused, cost: int | None) -> RuledOut:
     return RuledOut(node=node, carrier=carrier, code=why.code, detail=why.detail, change=why.change, cost_minor=cost)
-
-
-__all__ = ["STAGES", "Candidate", "Demand", "Minors", "Network", "Part", "RuledOut", "Ways"]

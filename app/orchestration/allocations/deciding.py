@@ -15,8 +15,9 @@ from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound
 from app.models import DecisionKind, Event, Order, OrderState
 from app.orchestration.allocations import operations, prices, queries
+from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
-from app.orchestration.allocations.problem import Loaded, pose
+from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory, Setting
 from app.orchestration.allocations.telling import Source
 from app.orchestration.allocations.verdicts import Verdict, decided
@@ -45,8 +46,8 @@ async def decide(session: AsyncSession, *, order: Order, setting: Setting, now: 
 
 async def verdict_on(session: AsyncSession, loaded: Loaded, *, now: datetime) -> Verdict:
     """What the prices say to the one demand that was loaded."""
-    posed = pose(loaded)
-    return decided(loaded, posed, await prices.of_limits(session, posed.problem.resources, now=now))
+    posed = Posed(loaded)
+    return decided(posed, await prices.of_limits(session, posed.resources, now=now))
 
 
 def source_of(loaded: Loaded) -> Source:

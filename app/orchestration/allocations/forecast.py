@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
 from sqlalchemy import String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -14,8 +15,8 @@ from sqlmodel import col
 from app.models import Order, OrderState
 from app.orchestration.allocations import queries
 from app.orchestration.allocations.bidding import HORIZON
-from app.orchestration.allocations.problem import Loaded
-from app.solvers.allocation.problem import AllocationProblem
+from app.orchestration.allocations.limits import Loaded
+from app.solvers.allocation.table import AllocationTable
 
 # A week ago it was the same day of the week; a deployment younger than that looks at yesterday.
 LOOKS_BACK = (timedelta(days=7), timedelta(days=1))
@@ -57,9 +58,6 @@ def _come_again(session: AsyncSession, orders: Sequence[Order], *, after: timede
                 setattr(order, name, moment + after)
 
 
-def scaled(problem: AllocationProblem, share: float) -> AllocationProblem:
-    """The problem with so much of every limit as the sample is of the whole. Prices stay what they are."""
-    return replace(
-        problem,
-        resources=tuple(replace(resource, capacity=int(resource.capacity * share)) for resource in problem.resources),
-    )
+def scaled(table: AllocationTable, share: float) -> AllocationTable:
+    """The table with so much of every limit as the sample is of the whole. Prices stay what they are."""
+    return replace(table, capacities=(table.capacities * share).astype(np.int64))

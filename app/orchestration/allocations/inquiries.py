@@ -8,12 +8,14 @@ from datetime import datetime
 from app.carriers.protocol import Consignment, GoodsLine
 from app.core.money import Money
 from app.orchestration.allocations.batches import Demand, QuoteKey
-from app.orchestration.allocations.candidates import Candidate
-from app.orchestration.allocations.problem import Loaded, pose
+from app.orchestration.allocations.candidates import Candidate, Ways
+from app.orchestration.allocations.limits import Loaded
 from app.orchestration.bookings.consignments import recipient_of, sender_of
 
 # So many ways of an order are asked about, the cheapest by rate card.
 MOST_OF_AN_ORDER = 6
+# So many ways of an order, one for each day and carrier, are looked through for them.
+MOST_WEIGHED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,13 @@ class Inquiry:
 
 def inquiries(loaded: Loaded, carriers: Collection[uuid.UUID]) -> list[Inquiry]:
     """What to ask these carriers: each way of whole orders once, on its first day."""
-    posed = pose(loaded, may_split=False)
+    ways = Ways(loaded.demands, loaded.network)
+    numbers, columns, _ = ways.cheapest(most=MOST_WEIGHED)
     found: list[Inquiry] = []
-    for demand in loaded.demands:
+    for number, demand in enumerate(loaded.demands):
         asked: dict[QuoteKey, Inquiry] = {}
-        ways = sorted(posed.candidates[str(demand.order.id)].values(), key=lambda way: (way.cost_minor, way.id))
-        for inquiry in _of_order(demand, ways, carriers, now=loaded.network.now):
+        of_order = [ways.candidate(column, number) for column in columns[numbers == number].tolist()]
+        for inquiry in _of_order(demand, of_order, carriers, now=loaded.network.now):
             asked.setdefault(inquiry.key, inquiry)
         found += list(asked.values())[:MOST_OF_AN_ORDER]
     return found

@@ -1,12 +1,15 @@
 """Adopting an allocation: each order whole or not at all, and only as it was when it was loaded."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM
@@ -28,6 +31,7 @@ from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import UNALLOCATED
 from app.orchestration.inventory import operations as stock
 from app.orchestration.tenders import counters
+from app.orchestration.writing import insert_all, one_of, update_all
 
 
 class Outcome(StrEnum):
@@ -48,28 +52,22 @@ async def adopt(
     loaded, or whose stock or capacity went to another meanwhile, is left for the next run.
     """
     verdicts = sorted(verdicts, key=lambda verdict: verdict.demand.order.reference)
-    found = await session.scalars(
-        select(Order)
-        .where(col(Order.id).in_([verdict.demand.order.id for verdict in verdicts]))
-        .order_by(col(Order.reference))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    locked = {order.id: order for order in found}
-    await stock.lock_levels(session, _levels(verdicts))
-    numbers = await _shipment_counts(session, list(locked))
+    versions = await _locked(session, [verdict.demand.order.id for verdict in verdicts])
+    numbers = await _shipment_counts(session, list(versions))
     counts = dict.fromkeys(Outcome, 0)
     winners: list[Winner] = []
+    left: list[Verdict] = []
     for verdict in verdicts:
-        order = locked[verdict.demand.order.id]
-        if order.state is not OrderState.RECEIVED or order.version != verdict.demand.order.version:
+        order = verdict.demand.order
+        if versions[order.id] != (OrderState.RECEIVED, order.version):
             counts[Outcome.MOVED_ON] += 1
         elif verdict.chosen is None:
-            await _leave(session, order, verdict, source=source, now=now)
-            counts[Outcome.UNALLOCATED] += 1
+            left.append(verdict)
         else:
             first = numbers.get(order.id, 0) + 1
             winners.append(Winner(order=order, verdict=verdict, chosen=verdict.chosen, first_number=first))
+    await _leave(session, left, asked=numbers.keys(), source=source, now=now)
+    counts[Outcome.UNALLOCATED] += len(left)
     acting: list[Winner] = []
     for winner in winners:
         if source.autonomy.may_act(confidence=winner.chosen.on_time_probability):
@@ -84,64 +82,85 @@ async def adopt(
     return counts
 
 
+async def _locked(session: AsyncSession, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[OrderState, int]]:
+    """The state and version of each order, locked; the rest is as it was loaded, where the version is."""
+    found = await session.execute(
+        select(col(Order.id), col(Order.state), col(Order.version))
+        .where(one_of(Order.id, keys))
+        .order_by(col(Order.reference))
+        .with_for_update(key_share=True)
+    )
+    return {key: (state, version) for key, state, version in found.all()}
+
+
 async def _served(session: AsyncSession, winners: Sequence[Winner], *, now: datetime) -> list[Winner]:
     """Those for whom stock and capacity could be taken: all at once, or else each alone."""
     if await adoption.take(session, winners, now=now):
         return list(winners)
+    await stock.lock_levels(session, _levels(winners))  # in one order, before they are taken in another
     return [winner for winner in winners if await adoption.take(session, [winner], now=now)]
 
 
-def _levels(verdicts: Sequence[Verdict]) -> set[tuple[uuid.UUID, str]]:
-    return {
-        (part.node.id, sku)
-        for verdict in verdicts
-        if verdict.chosen is not None
-        for part in verdict.chosen.parts
-        for sku in part.quantities
-    }
+def _levels(winners: Sequence[Winner]) -> set[tuple[uuid.UUID, str]]:
+    return {(part.node.id, sku) for winner in winners for part in winner.chosen.parts for sku in part.quantities}
 
 
 async def _shipment_counts(session: AsyncSession, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     found = await session.execute(
         select(col(Shipment.order_id), func.count())
-        .where(col(Shipment.order_id).in_(order_ids))
+        .where(one_of(Shipment.order_id, order_ids))
         .group_by(col(Shipment.order_id))
     )
     return {row[0]: row[1] for row in found.all()}
 
 
-async def _leave(session: AsyncSession, order: Order, verdict: Verdict, *, source: Source, now: datetime) -> None:
-    """Says why the order got nothing, once for each reason."""
-    unassigned = verdict.unassigned or {}
-    is_news = (order.unassigned or {}).get("code") != unassigned.get("code")
-    order.unassigned = unassigned
-    if not is_news:
-        return
-    _log(session, order, type="order.unallocated", now=now, data=unassigned)
-    session.add(Decision(**decision(verdict, None, source, now=now)))
-    relaxation = unassigned.get("cheapestRelaxation") or {}
-    summary = f"{unassigned.get('detail', '')} Cheapest way out: {relaxation.get('change', 'none was found')}."
-    suggestion = {"action": relaxation.get("constraint") or "CONTACT_CUSTOMER", "summary": summary}
-    trouble = Trouble(
+async def _leave(
+    session: AsyncSession, left: Sequence[Verdict], *, asked: Collection[uuid.UUID], source: Source, now: datetime
+) -> None:
+    """Says why these orders got nothing, once for each reason. `asked`: for which of them a carrier may have been."""
+    news = [
+        verdict for verdict in left if (verdict.demand.order.unassigned or {}).get("code") != _reason(verdict)["code"]
+    ]
+    rows = [{"id": verdict.demand.order.id, "unassigned": _reason(verdict)} for verdict in left]
+    await update_all(session, Order, rows)
+    for verdict in left:
+        set_committed_value(verdict.demand.order, "unassigned", _reason(verdict))
+    await log.append_all(session, [_unallocated(verdict, now=now) for verdict in news])
+    await insert_all(session, Decision, [decision(verdict, None, source, now=now) for verdict in news])
+    troubles = [_trouble(verdict) for verdict in news]
+    for number, trouble in enumerate(troubles):
+        if trouble.subject.id in asked and (counter := await counters.suggestion(session, trouble.subject.id)):
+            troubles[number] = replace(trouble, suggestion=counter)
+    await exceptions.open_cases(session, troubles, now=now)
+
+
+def _reason(verdict: Verdict) -> Json:
+    assert verdict.unassigned is not None, "an order without a way has a reason"
+    return verdict.unassigned
+
+
+def _trouble(verdict: Verdict) -> Trouble:
+    order, reason = verdict.demand.order, _reason(verdict)
+    relaxation = reason.get("cheapestRelaxation") or {}
+    summary = f"{reason['detail']} Cheapest way out: {relaxation.get('change', 'none was found')}."
+    return Trouble(
         kind=UNALLOCATED,
         severity=Severity.CRITICAL,
         subject=subject_of(order),
         due_at=order.promised_end,
-        suggestion=await counters.suggestion(session, order.id) or suggestion,
+        suggestion={"action": relaxation.get("constraint") or "CONTACT_CUSTOMER", "summary": summary},
     )
-    await exceptions.open_case(session, trouble, now=now)
 
 
-def _log(session: AsyncSession, order: Order, *, type: str, now: datetime, data: Json) -> None:
-    happened = type.partition(".")[2]
-    log.append(
-        session,
-        type=type,
+def _unallocated(verdict: Verdict, *, now: datetime) -> dict[str, Any]:
+    order = verdict.demand.order
+    return log.entry(
+        type="order.unallocated",
         subject=subject_of(order),
         actor=SYSTEM,
         now=now,
-        summary=f"Order {order.reference} was {happened}.",
-        data=data,
+        summary=f"Order {order.reference} was unallocated.",
+        data=_reason(verdict),
     )
 
 

@@ -4,6 +4,7 @@ The choice is recorded beside the decision that it replaces, with what it costs,
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +16,13 @@ from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
 from app.models import Decision, DecisionKind, Order, OrderState
 from app.orchestration.allocations import operations, queries
+from app.orchestration.allocations.candidates import RuledOut
+from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
-from app.orchestration.allocations.problem import Loaded, Posed, pose
+from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory
 from app.orchestration.allocations.telling import BY_HAND, Source
-from app.orchestration.allocations.verdicts import Verdict, limits_of, offers_of, verdict
+from app.orchestration.allocations.verdicts import Verdict, limits_by_name, offers_of_one, verdict
 from app.orchestration.orders import queries as orders
 from app.orchestration.tenders.release import release_order
 
@@ -50,7 +53,7 @@ async def override(
         raise _too_late(order)
     await session.flush()
     loaded = await queries.loaded(session, [order], setting=await memory.setting(session, now=now), now=now)
-    found = _chosen(loaded, pose(loaded), choice)
+    found = _chosen(Posed(loaded), choice)
     before = await _latest(session, order.id)
     source = _source(loaded, choice, None if before is None else before.id, actor=actor)
     counts = await operations.adopt(session, verdicts=[found], source=source, now=now)
@@ -84,11 +87,10 @@ def _too_late(order: Order) -> Conflict:
     )
 
 
-def _chosen(loaded: Loaded, posed: Posed, choice: Choice) -> Verdict:
+def _chosen(posed: Posed, choice: Choice) -> Verdict:
     """The cheapest way by this node and carrier; refuses with the reason where there is none."""
-    (demand,), (order,) = loaded.demands, posed.problem.orders
-    offers = offers_of(posed, order)
-    limits = limits_of(posed, {resource.id: resource.capacity for resource in posed.problem.resources}, {})
+    (demand,) = posed.loaded.demands
+    offers, limits, ruled_out = offers_of_one(posed), limits_by_name(posed, {}), list(posed.ruled_out(0))
     matching = [
         offer
         for offer in offers
@@ -100,17 +102,17 @@ def _chosen(loaded: Loaded, posed: Posed, choice: Choice) -> Verdict:
     fitting = [offer for offer in matching if offer.lacking(limits) is None]
     if not fitting:
         details = [limit[0].name for offer in matching if (limit := offer.lacking(limits)) is not None]
-        raise _impossible(choice, posed, order.id, details)
+        raise _impossible(choice, ruled_out, details)
     chosen = min(fitting, key=lambda offer: (offer.candidate.cost_minor, offer.candidate.id))
-    return verdict(demand, chosen, offers, posed.ruled_out[order.id], limits)
+    return verdict(demand, chosen, offers, ruled_out, limits, worth_minor=int(posed.table.penalties[0]))
 
 
-def _impossible(choice: Choice, posed: Posed, order_id: str, exhausted: list[str]) -> Refusal:
+def _impossible(choice: Choice, ruled_out: Sequence[RuledOut], exhausted: Sequence[str]) -> Refusal:
     if exhausted:
         return Conflict(
             "CAPACITY_EXCEEDED", f"There is too little left of {exhausted[0]}. Choose another.", field="node"
         )
-    for way in posed.ruled_out[order_id]:
+    for way in ruled_out:
         if way.node.reference == choice.node and (way.carrier is None or way.carrier.reference == choice.carrier):
             return Refusal(way.code, f"{way.detail} It would take {way.change}.", field="carrier")
     service = f" by {choice.service}" if choice.service else ""

@@ -10,8 +10,8 @@ from sqlmodel import col
 from app.core.ids import new_id
 from app.models import BidPrice
 from app.orchestration.allocations.bidding import Bid
-from app.orchestration.writing import insert_all
-from app.solvers.allocation.problem import Resource
+from app.orchestration.allocations.limits import Resource
+from app.orchestration.writing import insert_all, one_of
 
 # Prices below half a minor unit decide nothing.
 LEAST_MINOR = 0.5
@@ -44,7 +44,7 @@ async def keep(
 
 async def bids(session: AsyncSession, resources: Collection[str]) -> dict[str, Bid]:
     """The prices of these limits; those that are worth nothing are left out."""
-    found = await session.scalars(select(BidPrice).where(col(BidPrice.resource).in_(resources)))
+    found = await session.scalars(select(BidPrice).where(one_of(BidPrice.resource, resources)))
     return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found}
 
 

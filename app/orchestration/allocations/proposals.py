@@ -48,7 +48,7 @@ from app.orchestration.policies import queries as rules
 from app.orchestration.shipments import births
 from app.orchestration.shipments.births import Birth
 from app.orchestration.tenders import operations as tenders
-from app.orchestration.writing import insert_all
+from app.orchestration.writing import insert_all, one_of
 
 ACTION = "COMMIT_ALLOCATION"
 Row = dict[str, Any]
@@ -135,7 +135,7 @@ async def unwanted_carriers(session: AsyncSession, order_ids: Collection[uuid.UU
     """The carriers of proposals that a person dismissed: order -> carriers."""
     found = await session.execute(
         select(col(Decision.order_id), col(Decision.chosen)["carrierId"].astext).where(
-            col(Decision.order_id).in_(order_ids),
+            one_of(Decision.order_id, order_ids),
             col(Decision.kind) == DecisionKind.ALLOCATION,
             ~col(Decision.automatic),
             col(Decision.shipment_id).is_(None),

@@ -28,7 +28,7 @@ from app.models import (
 )
 from app.orchestration.allocations import proposals
 from app.orchestration.allocations.batches import Demand, Network
-from app.orchestration.allocations.problem import Loaded
+from app.orchestration.allocations.limits import Loaded
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.inventory import queries as stock
@@ -40,6 +40,7 @@ from app.orchestration.policies.queries import Current
 from app.orchestration.products import queries as products
 from app.orchestration.shipments.policies import AT_NODE
 from app.orchestration.tenders import queries as tenders
+from app.orchestration.writing import one_of
 
 # What is read of the setting may be so old before a single order is decided by it.
 FRESH = timedelta(minutes=1)
@@ -80,7 +81,7 @@ async def waiting(
     """The next orders that wait, in the order of their keys, with all that they can be served from; None at the end."""
     statement = select(Order).where(col(Order.state) == OrderState.RECEIVED, ~proposals.is_proposed())
     if references is not None:
-        statement = statement.where(col(Order.reference).in_(references))
+        statement = statement.where(one_of(Order.reference, references))
     if after is not None:
         statement = statement.where(col(Order.id) > after)
     found = list(await session.scalars(statement.order_by(col(Order.id)).limit(limit)))

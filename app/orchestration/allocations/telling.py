@@ -17,7 +17,7 @@ from app.orchestration.policies.documents import Autonomy
 # All nodes and carriers of a usual network; a larger one keeps those that came closest.
 MOST_ALTERNATIVES = 60
 # What the decisions of a large batch keep.
-FEW_ALTERNATIVES = 12
+FEW_ALTERNATIVES = 3
 # Where a carrier's price comes from.
 QUOTED, BY_RATE_CARD = "QUOTE", "RATE_CARD"
 # In the place of a solver: a person chose.

@@ -7,8 +7,8 @@ from app.core.money import Money
 from app.models.base import Json
 from app.orchestration.allocations.bidding import Limit, Offer
 from app.orchestration.allocations.candidates import RuledOut
+from app.orchestration.allocations.limits import ResourceKind
 from app.orchestration.allocations.ways import STAGE
-from app.solvers.allocation.problem import ResourceKind
 
 # Differences below half a minor unit are no reason.
 LEAST_MINOR = 0.5

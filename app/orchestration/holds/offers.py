@@ -19,9 +19,10 @@ from app.orchestration.allocations import prices, queries
 from app.orchestration.allocations.batches import Demand
 from app.orchestration.allocations.bidding import Limit, best
 from app.orchestration.allocations.bidding import Offer as Way
-from app.orchestration.allocations.problem import Loaded, Posed, penalty, pose
+from app.orchestration.allocations.limits import Loaded
+from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory
-from app.orchestration.allocations.verdicts import limits_of, offers_of, verdict
+from app.orchestration.allocations.verdicts import limits_by_name, verdict
 from app.orchestration.holds import policies
 from app.orchestration.holds.policies import UnavailableReason
 from app.orchestration.orders import baskets
@@ -189,19 +190,18 @@ async def _served(session: AsyncSession, loaded: Loaded, *, now: datetime) -> It
 
 
 async def _answers(session: AsyncSession, loaded: Loaded, *, now: datetime, may_split: bool) -> list[_Served | str]:
-    posed = pose(loaded, may_split=may_split)
-    resources = posed.problem.resources
-    found = await prices.of_limits(session, resources, now=now)
-    limits = limits_of(posed, {resource.id: resource.capacity for resource in resources}, found)
-    return [_answer(demand, loaded, posed, number, limits) for number, demand in enumerate(loaded.demands)]
+    posed = Posed(loaded, may_split=may_split)
+    limits = limits_by_name(posed, await prices.of_limits(session, posed.resources, now=now))
+    return [_answer(demand, posed, number, limits) for number, demand in enumerate(loaded.demands)]
 
 
-def _answer(demand: Demand, loaded: Loaded, posed: Posed, number: int, limits: Mapping[str, Limit]) -> _Served | str:
-    order, weight = posed.problem.orders[number], loaded.network.policy.allocation.scarcity
-    ways = offers_of(posed, order)
-    way = best(ways, limits, scarcity_weight=weight, worth_minor=penalty(demand))
+def _answer(demand: Demand, posed: Posed, number: int, limits: Mapping[str, Limit]) -> _Served | str:
+    weight, worth = posed.loaded.network.policy.allocation.scarcity, int(posed.table.penalties[number])
+    ways = posed.offers(number, posed.table.options_of(number))
+    way = best(ways, limits, scarcity_weight=weight, worth_minor=worth)
     if way is None:
-        unassigned = verdict(demand, None, ways, posed.ruled_out[order.id], limits).unassigned or {}
+        ruled_out = list(posed.ruled_out(number))
+        unassigned = verdict(demand, None, ways, ruled_out, limits, worth_minor=worth).unassigned or {}
         return str(unassigned["code"])
     return _Served(
         way=way,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -23,6 +23,7 @@ from app.models import FulfilmentNode, InboundDelivery, InventoryLevel, Inventor
 from app.orchestration.inventory import sharing
 from app.orchestration.inventory.policies import EFFECTS, MOVED_LAST, Effect, InsufficientStock, shortage
 from app.orchestration.inventory.sharing import Share
+from app.orchestration.writing import insert_all
 
 LevelKey = tuple[uuid.UUID, str]
 
@@ -107,7 +108,7 @@ async def _move_now(session: AsyncSession, reason: MovementReason, goods: Sequen
             _movement(each, reason, effect, inbound=sharing.total(of_goods), now=now)
             for each, of_goods in sorted(zip(moving, shares, strict=True), key=lambda pair: _key(pair[0]))
         ]
-        await session.execute(insert(InventoryMovement), rows)
+        await insert_all(session, InventoryMovement, rows)
 
 
 async def _take_in(
@@ -145,7 +146,7 @@ async def pass_on(session: AsyncSession, goods: Sequence[Goods], *, order_id: uu
             _movement(replace(each, order_id=order_id, detail=None), MovementReason.RESERVE, reserve, now=now),
         )
     ]
-    await session.execute(insert(InventoryMovement), rows)
+    await insert_all(session, InventoryMovement, rows)
 
 
 async def lock_levels(

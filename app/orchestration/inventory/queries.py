@@ -12,6 +12,7 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import FulfilmentNode, InboundDelivery, InventoryLevel
 from app.orchestration.paging import Page, page
+from app.orchestration.writing import one_of
 
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
@@ -91,7 +92,7 @@ async def available_by_node(session: AsyncSession, skus: Collection[str]) -> dic
             col(InventoryLevel.node_id),
             col(InventoryLevel.sku),
             col(InventoryLevel.on_hand) - col(InventoryLevel.reserved),
-        ).where(col(InventoryLevel.sku).in_(skus), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved))
+        ).where(one_of(InventoryLevel.sku, skus), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved))
     )
     answer: dict[uuid.UUID, dict[str, int]] = {}
     for node_id, sku, quantity in found:

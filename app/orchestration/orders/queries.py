@@ -25,6 +25,7 @@ from app.models import (
     Stop,
 )
 from app.orchestration.paging import Page, page
+from app.orchestration.writing import one_of
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
@@ -74,7 +75,7 @@ async def lines_of(
     found = await session.scalars(
         select(OrderLine)
         .join(Order, col(Order.id) == col(OrderLine.order_id))
-        .where(col(OrderLine.order_id).in_(order_ids), visible(viewer))
+        .where(one_of(OrderLine.order_id, order_ids), visible(viewer))
         .order_by(col(OrderLine.sku))
     )
     lines: dict[uuid.UUID, list[OrderLine]] = {key: [] for key in order_ids}

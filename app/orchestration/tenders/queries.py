@@ -13,6 +13,7 @@ from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Shipment, Tender, TenderState
 from app.orchestration.paging import Page, page
 from app.orchestration.tenders.policies import DECLINED, DISMISSED, LATE
+from app.orchestration.writing import one_of
 
 SEEING_ALL = STAFF | {PrincipalKind.SYSTEM}
 
@@ -62,7 +63,7 @@ async def declined_carriers(session: AsyncSession, order_ids: Sequence[uuid.UUID
         )
         .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
         .where(
-            col(Shipment.order_id).in_(order_ids),
+            one_of(Shipment.order_id, order_ids),
             col(Tender.offered_at).is_not(None) | (col(Tender.reason) == DISMISSED),
         )
         .ext(distinct_on(col(Shipment.order_id), col(Tender.carrier_id)))

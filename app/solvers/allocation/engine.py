@@ -1,17 +1,14 @@
 """The allocation engine: prices and a search at any size, an exact search on top where the problem is small.
 
-`solve` takes orders with their options by name and explains every choice; `search` (searching.py) is the same for the
-largest, by number, and explains nothing.
+Explains nothing: whoever made the table knows what its numbers mean.
 """
 
 from dataclasses import replace
 
 from app.solvers.allocation.exact import ExactAnswer, search_exactly
-from app.solvers.allocation.explanation import Explanation
-from app.solvers.allocation.problem import AllocationProblem
 from app.solvers.allocation.searching import TableAnswer, gap, search
 from app.solvers.allocation.solution import AllocationQuality, AllocationSolution
-from app.solvers.allocation.table import LEFT_OUT, AllocationTable, Longs, table_of
+from app.solvers.allocation.table import AllocationTable
 from app.solvers.allocation.validation import require_valid
 from app.solvers.budget import Budget
 from app.solvers.progress import OnProgress, Progress, silent
@@ -27,11 +24,11 @@ FIRST_PART = 0.6
 
 
 def solve(
-    problem: AllocationProblem, *, stop: StoppingRule, seed: int = 0, on_progress: OnProgress = silent
+    table: AllocationTable, *, stop: StoppingRule, seed: int = 0, on_progress: OnProgress = silent
 ) -> AllocationSolution:
     """The cheapest allocation found within the rule. Refuses a problem that contradicts itself."""
-    require_valid(problem)
-    budget, table = Budget(stop), table_of(problem)
+    require_valid(table)
+    budget = Budget(stop)
     is_small = table.options <= MOST_FOR_EXACT
     if is_small:
         answer = search(table, stop=_first_rule(stop), seed=seed, on_progress=_first_part(on_progress))
@@ -44,8 +41,9 @@ def solve(
         )
         found = search_exactly(table, answer, stop=_exact_rule(stop, budget), seed=seed)
         chosen, quality = found.chosen, _exact_quality(table, found, budget)
-    on_progress(Progress(fraction=0.95, message="Explaining the choices."))
-    return _solution(problem, table, chosen, answer, quality)
+    objective = table.objective(chosen)
+    on_progress(Progress(fraction=0.95, message=f"Found an allocation that costs {objective}."))
+    return AllocationSolution(chosen=chosen, objective=objective, quality=quality, prices=answer.prices.by_resource)
 
 
 def _first_part(on_progress: OnProgress) -> OnProgress:
@@ -90,21 +88,4 @@ def _exact_quality(table: AllocationTable, found: ExactAnswer, budget: Budget) -
         bound=found.bound,
         is_optimal=found.is_proved or objective <= found.bound,
         gap=gap(objective, found.bound),
-    )
-
-
-def _solution(
-    problem: AllocationProblem, table: AllocationTable, chosen: Longs, answer: TableAnswer, quality: AllocationQuality
-) -> AllocationSolution:
-    pairs = zip(problem.orders, chosen.tolist(), table.starts.tolist(), strict=False)
-    options = {order.id: order.options[at - first] for order, at, first in pairs if at != LEFT_OUT}
-    prices = zip(problem.resources, answer.prices.by_resource.tolist(), strict=True)
-    explanation = Explanation(problem, options)
-    return AllocationSolution(
-        choices=tuple(explanation.choice(order, options[order.id]) for order in problem.orders if order.id in options),
-        unallocated=tuple(explanation.unallocated(order) for order in problem.orders if order.id not in options),
-        cost=sum(option.cost for option in options.values()),
-        objective=table.objective(chosen),
-        quality=quality,
-        prices={resource.id: price for resource, price in prices if price > 0},
     )

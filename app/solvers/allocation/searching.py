@@ -1,17 +1,23 @@
 """The search at any size: prices and their bound, a first allocation under them, and then better ones.
 
+Every other batch of rounds over many orders goes in blocks, side by side on the cores that are given. Orders that share
+their first limit are in one block, and each block has its share of what is free of all limits: no lock is needed, and
+the same seed gives the same answer on any number of cores. The batches between move what blocks keep apart.
+
 It ends when the stopping rule says so, at the gap that is asked for, or when a batch of rounds brings next to nothing.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.solvers.allocation.kernel import search as kernel
+from app.solvers.allocation.kernel import shape
 from app.solvers.allocation.narrowing import Users, possible, priced_costs, promising, users
 from app.solvers.allocation.prices import Prices, find_prices
-from app.solvers.allocation.table import LEFT_OUT, AllocationTable, Floats, Ints, Longs
+from app.solvers.allocation.table import LEFT_OUT, AllocationTable, Bytes, Floats, Ints, Longs
 from app.solvers.budget import Budget
 from app.solvers.progress import OnProgress, Progress, silent
 from app.solvers.stopping import StoppingRule
@@ -26,6 +32,8 @@ MOST_OUT, BLINK = 20, 0.05
 PATIENCE, LEAST_GAIN = 4, 1e-5
 # An order is worth beginning with when it costs this share of an average order above its best at the prices.
 HUNGRY_SHARE = 0.05
+# So many blocks, from so many orders on; fewer orders are one.
+BLOCKS, LEAST_ORDERS = 4, 5_000
 # The share of progress that the prices are.
 PRICED = 0.4
 
@@ -75,8 +83,9 @@ def search(
     state = _State(narrow.table, prices)
     state.fill()
     rounds = 0
-    for rounds in _batches(state, budget, seed):
-        on_progress(_progress(state, budget, rounds))
+    with ThreadPoolExecutor(stop.threads) as pool:
+        for rounds in _batches(state, budget, seed, pool):
+            on_progress(_progress(state, budget, rounds))
     chosen = useful.original(narrow.original(state.chosen))
     return TableAnswer(
         chosen=chosen,
@@ -88,13 +97,13 @@ def search(
     )
 
 
-def _batches(state: "_State", budget: Budget, seed: int) -> Iterator[int]:
+def _batches(state: "_State", budget: Budget, seed: int, pool: Executor) -> Iterator[int]:
     """Improves batch by batch; yields the rounds so far after each."""
     rounds = min(MOST_ROUNDS, max(LEAST_ROUNDS, ROUNDS_AN_ORDER * state.table.orders))
     most = budget.stop.iterations
     objectives, number = [state.objective], 0
     while not budget.is_over() and (most is None or number < most) and state.gap > budget.stop.relative_gap:
-        objectives.append(state.improve(rounds, seed=seed + number))
+        objectives.append(state.improve(rounds, seed=seed + number, in_blocks=number % 2 == 0, pool=pool))
         number += 1
         yield number * rounds
         long = PATIENCE * max(1, 2 * state.table.orders // rounds)
@@ -117,6 +126,8 @@ class _State:
         self.priced: Floats = priced_costs(table, prices.by_resource)
         self.worths: Floats = table.penalties.astype(np.float64)
         self.users: Users = users(table)
+        self.firsts: Ints = np.empty(table.orders, dtype=np.int32)
+        shape.first_limits(table.starts, table.use_starts, table.use_resources, self.firsts)
         self.chosen: Longs = np.full(table.orders, LEFT_OUT, dtype=np.int64)
         self.left: Longs = table.capacities.copy()
         self.objective = table.objective(self.chosen)
@@ -158,13 +169,37 @@ class _State:
         above = HUNGRY_SHARE * self.objective / max(1, self.table.orders)
         return np.flatnonzero(now > self._ranked(0) + above).astype(np.int32)
 
-    def improve(self, rounds: int, *, seed: int) -> int:
-        """The objective after so many rounds."""
-        table = self.table
-        fell = kernel.improve(
-            rounds, seed, MOST_OUT, BLINK, table.starts, table.costs, table.use_starts, table.use_resources,
-            table.use_amounts, table.penalties, self.priced, self.worths, self.users.starts, self.users.orders,
-            self._hungry(), self.chosen, self.left,
-        )  # fmt: skip
-        self.objective += fell
+    def improve(self, rounds: int, *, seed: int, in_blocks: bool, pool: Executor) -> int:
+        """The objective after so many rounds, shared out among the blocks by their orders."""
+        table, hungry, block_of = self.table, self._hungry(), self._blocks(seed, in_blocks=in_blocks)
+        lefts = self._shared_out(block_of)
+
+        def of_block(block: int) -> int:
+            members = np.flatnonzero(block_of == block).astype(np.int32)
+            if not len(members):
+                return 0
+            return kernel.improve(
+                -(-rounds * len(members) // table.orders), seed * len(lefts) + block, MOST_OUT, BLINK, table.starts,
+                table.costs, table.use_starts, table.use_resources, table.use_amounts, table.penalties, self.priced,
+                self.worths, self.users.starts, self.users.orders, block_of, block, members,
+                hungry[block_of[hungry] == block], self.chosen, lefts[block],
+            )  # fmt: skip
+
+        self.objective += sum(pool.map(of_block, range(len(lefts))))
+        self.left = lefts.sum(axis=0)
         return self.objective
+
+    def _blocks(self, seed: int, *, in_blocks: bool) -> Bytes:
+        """A block for each order, the same for those that share their first limit; all in one where few are."""
+        if not in_blocks or self.table.orders < LEAST_ORDERS:
+            return np.zeros(self.table.orders, dtype=np.int8)
+        drawn = np.random.default_rng(seed).integers(BLOCKS, size=self.table.resources + 1, dtype=np.int8)
+        return np.asarray(drawn[self.firsts])
+
+    def _shared_out(self, block_of: Bytes) -> Longs:
+        """What is free of each limit, shared out to the blocks by how many of their orders may use it."""
+        counts = np.zeros((int(block_of.max(initial=0)) + 1, self.table.resources), dtype=np.int64)
+        shape.count_by_block(self.users.starts, self.users.orders, block_of, counts)
+        lefts: Longs = self.left * counts // np.maximum(1, counts.sum(axis=0))
+        lefts[counts.argmax(axis=0), np.arange(self.table.resources)] += self.left - lefts.sum(axis=0)
+        return lefts

@@ -1,70 +1,8 @@
-"""An allocation as plain data: the option of each order, why the others lost, and who got none, and why."""
+"""An allocation as plain data: which option each order got, what all of them cost, and how good that is at least."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
-
-class RejectionCode(StrEnum):
-    """Why an option was not chosen."""
-
-    COSTS_MORE = "COSTS_MORE"
-    COSTS_THE_SAME = "COSTS_THE_SAME"
-    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
-    COSTS_MORE_THAN_PENALTY = "COSTS_MORE_THAN_PENALTY"
-    SEARCH_ENDED = "SEARCH_ENDED"  # cheaper and possible, but only by moving other orders: the time was over
-
-
-class UnallocatedCode(StrEnum):
-    """Why an order got no option."""
-
-    NO_FEASIBLE_OPTION = "NO_FEASIBLE_OPTION"  # the caller offered none
-    NO_STOCK = "NO_STOCK"
-    NODE_THROUGHPUT_EXCEEDED = "NODE_THROUGHPUT_EXCEEDED"
-    NO_CARRIER_CAPACITY = "NO_CARRIER_CAPACITY"
-    NOT_WORTH_SERVING = "NOT_WORTH_SERVING"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RejectedOption:
-    """An alternative. `difference`: its cost less that of the chosen option; `resource_id`: what it lacked."""
-
-    option_id: str
-    code: RejectionCode
-    detail: str
-    difference: int | None = None
-    resource_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What one order got."""
-
-    order_id: str
-    option_id: str
-    cost: int
-    rejected: tuple[RejectedOption, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AllocationRelaxation:
-    """The cheapest change that would have served the order: more of what is short, or a higher penalty."""
-
-    constraint: str  # a ResourceKind, or PENALTY
-    change: str
-    cost: int
-    option_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unallocated:
-    """An order without an option."""
-
-    order_id: str
-    code: UnallocatedCode
-    detail: str
-    rejected: tuple[RejectedOption, ...] = ()
-    relaxation: AllocationRelaxation | None = None
+from app.solvers.allocation.table import Floats, Longs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +22,12 @@ class AllocationQuality:
 
 @dataclass(frozen=True, kw_only=True)
 class AllocationSolution:
-    """`objective`: the cost of all choices and the penalties of all orders without one.
+    """`chosen` [orders]: a row of the table's options, or LEFT_OUT; `objective`: all costs and penalties.
 
-    `prices`: resource id -> minor units that one more unit of it would have saved; those worth nothing are left out.
+    `prices` [resources]: minor units that one more unit would have saved.
     """
 
-    choices: tuple[Choice, ...]
-    unallocated: tuple[Unallocated, ...]
-    cost: int
+    chosen: Longs
     objective: int
     quality: AllocationQuality
-    prices: Mapping[str, float] = field(default_factory=dict)
+    prices: Floats

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.solvers.allocation.problem import AllocationProblem
-
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
 Ints = NDArray[np.int32]
+Bytes = NDArray[np.int8]
 
 # The option of an order that got none.
 LEFT_OUT = -1
@@ -66,28 +65,3 @@ class AllocationTable:
         """Costs of the chosen options [orders], and penalties where there is none."""
         is_served = chosen != LEFT_OUT
         return int(self.costs[chosen[is_served]].sum() + self.penalties[~is_served].sum())
-
-
-def table_of(problem: AllocationProblem) -> AllocationTable:
-    """The same problem by number, in the same order; an option that names a resource twice uses the sum."""
-    number_of = {resource.id: number for number, resource in enumerate(problem.resources)}
-    starts, use_starts, costs, resources, amounts = [0], [0], list[int](), list[int](), list[int]()
-    for order in problem.orders:
-        for option in order.options:
-            uses: dict[int, int] = {}
-            for use in option.uses:
-                uses[number_of[use.resource_id]] = uses.get(number_of[use.resource_id], 0) + use.amount
-            costs.append(option.cost)
-            resources += [number for number, amount in uses.items() if amount]
-            amounts += [amount for amount in uses.values() if amount]
-            use_starts.append(len(resources))
-        starts.append(len(costs))
-    return AllocationTable(
-        starts=np.array(starts, dtype=np.int64),
-        costs=np.array(costs, dtype=np.int64),
-        use_starts=np.array(use_starts, dtype=np.int64),
-        use_resources=np.array(resources, dtype=np.int32),
-        use_amounts=np.array(amounts, dtype=np.int32),
-        penalties=np.array([order.unallocated_penalty for order in problem.orders], dtype=np.int64),
-        capacities=np.array([resource.capacity for resource in problem.resources], dtype=np.int64),
-    )

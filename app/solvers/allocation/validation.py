@@ -1,46 +1,44 @@
-"""Whether an allocation problem makes sense at all: refused before anything is searched."""
+"""Whether an allocation table makes sense at all: refused before anything is searched."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-from app.solvers.allocation.problem import AllocationOrder, AllocationProblem
+import numpy as np
+from numpy.typing import NDArray
+
+from app.solvers.allocation.table import AllocationTable
 
 
 class InvalidProblem(ValueError):
     """The problem contradicts itself; the message names the value."""
 
 
-def require_valid(problem: AllocationProblem) -> None:
+def require_valid(table: AllocationTable) -> None:
     """Refuses with the first fault found."""
-    for fault in faults(problem):
+    for fault in faults(table):
         raise InvalidProblem(fault)
 
 
-def faults(problem: AllocationProblem) -> Iterator[str]:
-    """Every contradiction, as a sentence."""
-    yield from _repeated("order", (order.id for order in problem.orders))
-    yield from _repeated("resource", (resource.id for resource in problem.resources))
-    for resource in problem.resources:
-        if resource.capacity < 0:
-            yield f"Resource {resource.id} has a capacity of {resource.capacity}; it must be zero or more."
-    known = {resource.id for resource in problem.resources}
-    for order in problem.orders:
-        yield from _order_faults(order, known)
+def faults(table: AllocationTable) -> Iterator[str]:
+    """Contradictions, each kind once, as a sentence that names the first."""
+    for name, starts, rows, count in (
+        ("starts", table.starts, table.orders, table.options),
+        ("use_starts", table.use_starts, table.options, len(table.use_resources)),
+    ):
+        if len(starts) != rows + 1 or starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 0).any():
+            yield f"The {name} do not lead from 0 to {count} in {rows} steps, none of them back."
+            return
+    if len(table.use_amounts) != len(table.use_resources):
+        yield f"There are {len(table.use_resources)} uses, and {len(table.use_amounts)} amounts of them."
+        return
+    yield from _below_zero("Resource {} has a capacity of {}", table.capacities)
+    yield from _below_zero("Order {} has the penalty {}", table.penalties)
+    yield from _below_zero("Use {} has the amount {}", table.use_amounts)
+    is_strange = (table.use_resources < 0) | (table.use_resources >= table.resources)
+    for use in np.flatnonzero(is_strange)[:1]:
+        yield f"Use {use} draws on {table.use_resources[use]}, which is no resource; there are {table.resources}."
 
 
-def _repeated(noun: str, ids: Iterable[str]) -> Iterator[str]:
-    for id, times in Counter(ids).items():
-        if times > 1:
-            yield f"The {noun} {id} is given {times} times; ids must be unique."
-
-
-def _order_faults(order: AllocationOrder, known: set[str]) -> Iterator[str]:
-    if order.unallocated_penalty < 0:
-        yield f"Order {order.id} has the penalty {order.unallocated_penalty}; it must be zero or more."
-    yield from _repeated(f"option of order {order.id},", (option.id for option in order.options))
-    for option in order.options:
-        for use in option.uses:
-            if use.resource_id not in known:
-                yield f"Option {option.id} of order {order.id} uses {use.resource_id}, which is no resource."
-            if use.amount < 0:
-                yield f"Option {option.id} of order {order.id} uses {use.amount} of {use.resource_id}; at least 0."
+def _below_zero(words: str, values: NDArray[np.signedinteger[Any]]) -> Iterator[str]:
+    for number in np.flatnonzero(values < 0)[:1]:
+        yield f"{words.format(number, values[number])}; it must be zero or more."

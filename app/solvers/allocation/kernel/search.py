@@ -9,7 +9,7 @@ is free.
 import numpy as np
 
 from app.solvers.allocation.kernel.jit import compiled
-from app.solvers.allocation.table import Floats, Ints, Longs
+from app.solvers.allocation.table import Bytes, Floats, Ints, Longs
 
 # Tries to begin with an order that has no option; looks for an order that uses a limit.
 TRIES = 4
@@ -81,14 +81,21 @@ def fill(
 
 @compiled
 def _somebody(
-    resource: int, user_starts: Longs, users: Ints, use_starts: Longs, use_resources: Ints, chosen: Longs
+    resource: int,
+    user_starts: Longs,
+    users: Ints,
+    use_starts: Longs,
+    use_resources: Ints,
+    chosen: Longs,
+    block_of: Bytes,
+    block: int,
 ) -> int:
-    """An order that uses the resource now, from a random place on; -1 where none is found soon."""
+    """An order of the block that uses the resource now, from a random place on; -1 where none is found soon."""
     low, count = user_starts[resource], user_starts[resource + 1] - user_starts[resource]
     start = np.random.randint(0, max(1, count))
     for step in range(min(count, LOOKS)):
         found = int(users[low + (start + step) % count])
-        if chosen[found] >= 0 and uses(chosen[found], resource, use_starts, use_resources):
+        if block_of[found] == block and chosen[found] >= 0 and uses(chosen[found], resource, use_starts, use_resources):
             return found
     return -1
 
@@ -122,6 +129,8 @@ def _ruin(
     use_amounts: Ints,
     user_starts: Longs,
     users: Ints,
+    block_of: Bytes,
+    block: int,
     chosen: Longs,
     left: Longs,
     group: Ints,
@@ -147,7 +156,9 @@ def _ruin(
         for use in range(use_starts[option], use_starts[option + 1]):
             resource = use_resources[use]
             while count < size and left[resource] < use_amounts[use]:
-                found = _somebody(resource, user_starts, users, use_starts, use_resources, chosen)
+                found = _somebody(
+                    resource, user_starts, users, use_starts, use_resources, chosen, block_of, block
+                )  # fmt: skip
                 if found < 0:
                     break
                 _remove(found, count, use_starts, use_resources, use_amounts, chosen, left, group, before)
@@ -196,10 +207,10 @@ def _recreate(
 
 
 @compiled
-def _begin(hungry: Ints, chosen: Longs) -> int:
+def _begin(members: Ints, hungry: Ints, chosen: Longs) -> int:
     """An order to take out first: half of the time a hungry one, rather one without an option."""
     if len(hungry) == 0 or np.random.random() < 0.5:
-        return np.random.randint(0, len(chosen))
+        return int(members[np.random.randint(0, len(members))])
     order = 0
     for _ in range(TRIES):
         order = int(hungry[np.random.randint(0, len(hungry))])
@@ -224,24 +235,28 @@ def improve(
     worths: Floats,
     user_starts: Longs,
     users: Ints,
+    block_of: Bytes,
+    block: int,
+    members: Ints,
     hungry: Ints,
     chosen: Longs,
     left: Longs,
 ) -> int:
     """Takes up to `most` orders out and puts them back another way, `rounds` times; keeps what is no dearer.
 
-    `user_starts`, `users`: which orders may use a resource. `hungry`: orders to begin with half of the time. Answers by
-    how much the objective changed.
+    `user_starts`, `users`: which orders may use a resource. Reads and changes what is chosen for the `members` of a
+    `block` only (`block_of` [orders]), by what is `left` to them, so that blocks can be improved side by side.
+    `hungry`: members to begin with half of the time. Answers by how much the objective changed.
     """
     np.random.seed(seed)
     group, before = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int64)
     regrets, changed = np.empty(most), 0
     for _ in range(rounds):
-        order = _begin(hungry, chosen)
+        order = _begin(members, hungry, chosen)
         size = 2 + int((most - 1) * np.random.random() * np.random.random())
         count = _ruin(
-            order, size, starts, use_starts, use_resources, use_amounts, user_starts, users, chosen, left,
-            group, before,
+            order, size, starts, use_starts, use_resources, use_amounts, user_starts, users, block_of, block,
+            chosen, left, group, before,
         )  # fmt: skip
         cost = 0
         for place in range(count):

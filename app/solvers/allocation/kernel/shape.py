@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.solvers.allocation.kernel.jit import compiled
-from app.solvers.allocation.table import Floats, Ints, Longs
+from app.solvers.allocation.table import Bytes, Floats, Ints, Longs
 
 
 @compiled
@@ -68,3 +68,21 @@ def list_users(starts: Longs, use_starts: Longs, use_resources: Ints, user_start
                 last[resource] = order
                 users[place[resource]] = order
                 place[resource] += 1
+
+
+@compiled
+def first_limits(starts: Longs, use_starts: Longs, use_resources: Ints, firsts: Ints) -> None:
+    """Writes to `firsts` [orders] the lowest number among the resources of all of an order's options, -1 for none."""
+    for order in range(len(starts) - 1):
+        firsts[order] = -1
+        for use in range(use_starts[starts[order]], use_starts[starts[order + 1]]):
+            if firsts[order] < 0 or use_resources[use] < firsts[order]:
+                firsts[order] = use_resources[use]
+
+
+@compiled
+def count_by_block(user_starts: Longs, users: Ints, block_of: Bytes, counts: Longs) -> None:
+    """Adds to `counts` [blocks, resources] the users of each resource in each block."""
+    for resource in range(len(user_starts) - 1):
+        for at in range(user_starts[resource], user_starts[resource + 1]):
+            counts[block_of[users[at]], resource] += 1
