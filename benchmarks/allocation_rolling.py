@@ -2,18 +2,21 @@
 
 Prices come from other days of the same network, drawn at random, priced with what is left and averaged (the
 randomized linear program of Talluri and van Ryzin, Transportation Science 1999). They are worked out anew a few times
-a day; between, each follows what is left, as the platform's own do (app/orchestration/allocations/bidding.py).
+a day; between, each follows what is left, by the platform's own function (app/orchestration/allocations/bidding.py).
 Of the day itself the decider sees only the orders that have come.
 """
 
 import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from app.solvers.allocation.kernel.jit import compiled
+from app.orchestration.allocations import bidding
+from app.solvers.allocation.kernel.jit import Function
 from app.solvers.allocation.narrowing import possible
 from app.solvers.allocation.prices import find_prices
 from app.solvers.allocation.table import LEFT_OUT, AllocationTable
@@ -23,12 +26,19 @@ Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
 Ints = NDArray[np.int32]
 
-# So far a price moves by itself between two refreshes, as the platform's.
-MOST_MOVED = 4.0
 # Each refresh comes when so much is left of what the last one saw ahead: more often as the day runs out.
 LEFT_AT_REFRESH = 0.8
 # Past days are numbered from here; the day itself is number 0.
 FIRST_PAST_DAY = 1_000
+
+
+def compiled_anew(function: Function) -> Function:
+    """Machine code that is not kept on disk, where a change of the rule it calls would go unseen."""
+    return cast("Function", njit(nogil=True, error_model="numpy")(function))
+
+
+# The platform's own rule.
+moved_price = compiled_anew(bidding.moved_price)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +50,7 @@ class Rolled:
     refresh_seconds: float
 
 
-@compiled
+@compiled_anew
 def decide(
     first: int,
     end: int,
@@ -67,8 +77,7 @@ def decide(
                 is_free = False
                 break
             if prices[resource] > 0.0:
-                moved = capacities[resource] * ahead / left[resource]
-                priced += amount * prices[resource] * min(MOST_MOVED, max(1.0 / MOST_MOVED, moved))
+                priced += amount * moved_price(prices[resource], capacities[resource] * ahead, left[resource])
         if is_free and priced < least:
             chosen, least = option, priced
     if chosen >= 0:

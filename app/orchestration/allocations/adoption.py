@@ -102,10 +102,12 @@ async def carry_out(session: AsyncSession, winners: Sequence[Winner], *, source:
     await births.insert(session, [birth for birth, _ in born], now=now)
     await insert_all(session, Decision, decisions)
     await log.append_all(session, entries)
-    await exceptions.settle_all(
-        session, kind=UNALLOCATED, subject_ids=explained, resolution="The order was allocated.", now=now
-    )
-    await _ask(session, [(birth, carrier) for birth, carrier in born if not birth.is_assigned], source, now=now)
+    if explained:
+        await exceptions.settle_all(
+            session, kind=UNALLOCATED, subject_ids=explained, resolution="The order was allocated.", now=now
+        )
+    if asked := [(birth, carrier) for birth, carrier in born if not birth.is_assigned]:
+        await _ask(session, asked, source, now=now)
 
 
 async def _promise(session: AsyncSession, winners: Sequence[Winner], *, now: datetime) -> None:

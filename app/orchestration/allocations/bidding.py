@@ -19,6 +19,13 @@ HORIZON = timedelta(hours=24)
 MOST_MOVED = 4.0
 
 
+def moved_price(price_minor: float, planned: float, left: int) -> float:
+    """The price now that so many units are left, where so many were planned to be. Plain: the benchmark compiles it."""
+    if left <= 0 or price_minor <= 0.0:
+        return price_minor
+    return price_minor * min(MOST_MOVED, max(1.0 / MOST_MOVED, planned / left))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bid:
     """A price in minor units per unit, and how many units there were when it was found."""
@@ -30,10 +37,7 @@ class Bid:
     def moved(self, *, left: int, now: datetime) -> float:
         """The price now that so many units are left."""
         elapsed = min(1.0, max(0.0, (now - self.at) / HORIZON))
-        planned = self.capacity * (1.0 - elapsed)
-        if left <= 0 or self.price_minor <= 0:
-            return self.price_minor
-        return self.price_minor * min(MOST_MOVED, max(1 / MOST_MOVED, planned / left))
+        return moved_price(self.price_minor, self.capacity * (1.0 - elapsed), left)
 
 
 @dataclass(frozen=True, kw_only=True)
