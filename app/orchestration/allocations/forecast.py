@@ -59,5 +59,9 @@ def _come_again(session: AsyncSession, orders: Sequence[Order], *, after: timede
 
 
 def scaled(table: AllocationTable, share: float) -> AllocationTable:
-    """The table with so much of every limit as the sample is of the whole. Prices stay what they are."""
-    return replace(table, capacities=(table.capacities * share).astype(np.int64))
+    """The table with so much of every limit as the sample is of the whole. Prices stay what they are.
+
+    Of what there is, one stays at least: a few units left must not look like none.
+    """
+    shares = np.rint(table.capacities * share).astype(np.int64)
+    return replace(table, capacities=np.maximum(shares, table.capacities > 0))
