@@ -63,9 +63,9 @@ def parcel_day(folder: Path, *, speed: float) -> Scenario:
     built = parcels.build(folder, zone=zone)
     return Scenario(
         city=built,
-        starts=datetime.combine(built.day, time(4, 0), zone),
+        starts=datetime.combine(built.day, time(4, 30), zone),
         speed=speed,
-        pace=Pace(late_orders_at=time(0, 0), ends_at=time(21, 30), plan_seconds=30),
+        pace=Pace(late_orders_at=time(0, 0), ends_at=time(23, 30), plan_seconds=30),
         settings={"DOORSTEP_TIME_ZONE": zone.key, "DOORSTEP_CURRENCY": "USD"},
     )
 
