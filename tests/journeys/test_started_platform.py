@@ -64,6 +64,10 @@ class Scene:
         return self.caller("console", self.access.administrator)
 
     @property
+    def checkout(self) -> Caller:
+        return self.caller("checkout", self.access.checkout)
+
+    @property
     def customer(self) -> Caller:
         return self.caller("tracking")
 
@@ -125,6 +129,7 @@ async def test_every_delivered_document_is_answered_in_the_life_of_an_order(
         await demo.enrol(running, built, password=PASSWORD)
         scene = Scene(built=built, business=business, http=http, access=access)
         await stock_is_counted_and_moved(scene)
+        await a_checkout_holds_a_window_and_gives_it_back(scene)
         await orders_come_in_and_one_is_cancelled(scene)
         await orders_are_allocated_and_a_carrier_is_asked(scene)
         await the_day_is_planned_published_and_driven(scene)
@@ -140,6 +145,17 @@ async def stock_is_counted_and_moved(scene: Scene) -> None:
     movement = {"node": first["node"]["reference"], "sku": first["sku"], "delta": 5, "reason": "RECEIPT"}
     moved = await scene.shop.do("MoveInventory", {"movements": [movement | {"expectedOnHand": first["onHand"]}]})
     assert moved["results"][0]["level"]["onHand"] == first["onHand"] + 5
+
+
+async def a_checkout_holds_a_window_and_gives_it_back(scene: Scene) -> None:
+    first: Data = scene.built.orders[0].input
+    lines = [{name: line[name] for name in ("sku", "quantity")} for line in first["lines"]]
+    basket = {"address": first["address"], "lines": lines, "from": scene.day, "days": 2}
+    offers = (await scene.checkout.ask("DeliveryOffers", input=basket))["offers"]
+    held = (await scene.checkout.do("HoldDeliveryOffer", {"offerId": offers[0]["id"]}))["hold"]
+    assert (held["state"], held["window"]) == ("HELD", offers[0]["window"])
+    released = await scene.checkout.do("ReleaseHold", {"holdId": held["id"]})
+    assert released["hold"] == {"id": held["id"], "state": "RELEASED"}
 
 
 async def orders_come_in_and_one_is_cancelled(scene: Scene) -> None:
