@@ -19,6 +19,7 @@ LOOK_SECONDS = 1.5
 DRIVE_SPREAD = 0.25
 OFFLINE_SHARE = 0.15
 SENT_TWICE_SHARE = 0.05
+LARGEST_BATCH = 100
 
 
 class Driver:
@@ -30,7 +31,11 @@ class Driver:
         self._until = until
         self._draw = random.Random(seed)
         self._visits: dict[str, int] = {}
+        self._network = random.Random(seed + 1)
         self._unsent: list[dict[str, Any]] = []
+        self._outbox: list[dict[str, Any]] = []
+        self._positions: list[dict[str, Any]] = []
+        self._sending: asyncio.Task[None] | None = None
         self.delivered = 0
 
     async def work(self, *, username: str, password: str) -> None:
@@ -60,9 +65,9 @@ class Driver:
         moment = clock.now()
         if route["state"] != "IN_PROGRESS":
             barcodes = [shipment["reference"] for stop in route["stops"] for shipment in stop["shipments"]]
-            await self._record(moment, loadScanned={"routeId": route["id"], "barcodes": barcodes})
-            await self._record(moment, routeStarted={"routeId": route["id"]})
-            await self._send()
+            self._record(moment, loadScanned={"routeId": route["id"], "barcodes": barcodes})
+            self._record(moment, routeStarted={"routeId": route["id"]})
+            self._post()
         previous = datetime.fromisoformat(route["plannedStart"])
         for stop in route["stops"]:
             planned = datetime.fromisoformat(stop["plannedArrival"])
@@ -70,35 +75,35 @@ class Driver:
                 drive = max(planned - previous, timedelta(seconds=20)) * self._draw.lognormvariate(0.0, DRIVE_SPREAD)
                 moment = await self._visit(stop, arrival=moment + drive)
             previous = planned + timedelta(seconds=stop["serviceSeconds"])
-        await self._record(moment + timedelta(minutes=5), routeCompleted={"routeId": route["id"]})
+        self._record(moment + timedelta(minutes=5), routeCompleted={"routeId": route["id"]})
         await waiting.until(moment + timedelta(minutes=5))
-        await self._send()
+        self._post()
+        await self._sent()
 
     async def _visit(self, stop: dict[str, Any], *, arrival: datetime) -> datetime:
         if stop["window"] is not None:
             arrival = max(arrival, datetime.fromisoformat(stop["window"]["start"]))
         await waiting.until(arrival)
-        await self._record(arrival, arrived={"stopId": stop["id"]})
+        self._record(arrival, arrived={"stopId": stop["id"]})
+        place = stop["address"]["location"]
+        self._positions.append({"at": clock.now().isoformat(), **place, "accuracyMetres": 8.0})
+        self._send_meanwhile()
         service = timedelta(seconds=stop["serviceSeconds"] * self._draw.lognormvariate(0.0, 0.3))
         done = arrival + service
         reference = stop["shipments"][0]["reference"].split("/")[0]
         person = self._customers.person(reference)
         visit = self._visits[reference] = self._visits.get(reference, 0) + 1
-        await asyncio.gather(self._report_position(stop["address"]["location"]), waiting.until(done))
+        await waiting.until(done)
         if visit <= person.absent_visits:
-            await self._record(done, failed={"stopId": stop["id"], "reason": "NOT_HOME"})
+            self._record(done, failed={"stopId": stop["id"], "reason": "NOT_HOME"})
         else:
-            await self._record(done, delivered=await self._handover(stop, reference, person.name, done))
+            self._record(done, delivered=await self._handover(stop, reference, person.name, done))
             self.delivered += 1
         left = done + timedelta(seconds=10)
-        await self._record(left, departed={"stopId": stop["id"]})
+        self._record(left, departed={"stopId": stop["id"]})
         if self._draw.random() >= OFFLINE_SHARE:
-            await self._send()
+            self._post()
         return left
-
-    async def _report_position(self, place: dict[str, Any]) -> None:
-        position = {"at": clock.now().isoformat(), **place, "accuracyMetres": 8.0}
-        await self._client.do("ReportPositions", {"input": {"positions": [position]}})
 
     async def _handover(self, stop: dict[str, Any], reference: str, name: str, at: datetime) -> dict[str, Any]:
         kinds = [kind for kind in stop["proofRequirements"] if kind != "CASH"] or ["PHOTO"]
@@ -128,20 +133,46 @@ class Driver:
         await self._client.put(upload["url"], picture, headers)
         return proof | {"uploadId": upload["id"], "sha256": digest}
 
-    async def _record(self, at: datetime, **event: dict[str, Any]) -> None:
+    def _record(self, at: datetime, **event: dict[str, Any]) -> None:
         self._unsent.append(
             {"eventId": str(uuid.UUID(int=self._draw.getrandbits(128), version=4)), "at": at.isoformat()} | event
         )
 
+    def _post(self) -> None:
+        self._outbox += self._unsent
+        self._unsent = []
+        self._send_meanwhile()
+
+    def _send_meanwhile(self) -> None:
+        """A driver does not wait for the platform: what happens while a batch is under way goes with the next one."""
+        if self._sending is not None and not self._sending.done():
+            return
+        if self._sending is not None:
+            self._sending.result()
+        self._sending = asyncio.create_task(self._send())
+
+    async def _sent(self) -> None:
+        while self._sending is not None and self._outbox:
+            await self._sending
+            self._send_meanwhile()
+
     async def _send(self) -> None:
-        times = 2 if self._draw.random() < SENT_TWICE_SHARE else 1
+        while self._positions or self._outbox:
+            if positions := self._positions[:LARGEST_BATCH]:
+                await self._client.do("ReportPositions", {"input": {"positions": positions}})
+                del self._positions[: len(positions)]
+            if events := self._outbox[:LARGEST_BATCH]:
+                await self._send_batch(events)
+                del self._outbox[: len(events)]
+
+    async def _send_batch(self, events: list[dict[str, Any]]) -> None:
+        times = 2 if self._network.random() < SENT_TWICE_SHARE else 1
         for _ in range(times):
-            payload = await self._client.do("RecordDriverEvents", {"input": {"events": self._unsent}})
+            payload = await self._client.do("RecordDriverEvents", {"input": {"events": events}})
             for result in payload["results"]:
                 if result["outcome"] == "REFUSED":
-                    event = next(event for event in self._unsent if event["eventId"] == result["eventId"])
+                    event = next(event for event in events if event["eventId"] == result["eventId"])
                     raise RuntimeError(f"a driver's event was refused: {event} {result['errors']}")
-        self._unsent = []
 
 
 def _picture(draw: random.Random, *, side: int = 24) -> bytes:
