@@ -26,6 +26,7 @@ NUMBERS = (
     "nodes", "rich", "timing", "tied", "reloading", "riding", "balanced", "epoch",
     "clock", "worked", "waited", "room", "kinks_size", "rests", "pending", "earliest", "soft", "drive_seconds",
     "thorough", "in_use", "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
+    "joins", "two_way",
 )  # fmt: skip
 LONE, FIRST, SECOND = 0, 1, 2
 FAR_AWAY = 1 << 40
@@ -117,21 +118,25 @@ ARRAYS: dict[str, Any] = {
 }
 
 
-def _sources() -> str:
-    """A name that changes with any source of the kernel.
+def _sources() -> int:
+    """A number that changes with any source of the kernel.
 
     Numba keeps what it compiled until that function's own file changes, whatever became of the functions inlined in it.
-    As a field of the record that every function takes, this makes all of them new types, and so compiled again.
+    In the name of a field of the record that every function takes, this makes all of them new types, and so compiled
+    again.
     """
     digest = sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    return f"sources_{digest.hexdigest()[:12]}"
+    return int(digest.hexdigest()[:12], 16)
+
+
+SOURCES = _sources()
 
 
 MEMORY = np.dtype(
     [
-        (_sources(), np.int64),
+        (f"sources_{SOURCES:x}", np.int64),
         *((name, np.int64) for name in NUMBERS),
         *((name, np.float64) for name in AMOUNTS),
         *((name, np.int64) for name in ARRAYS),
@@ -173,7 +178,7 @@ def _view_of(element: Any) -> Any:
 
 
 _WHOLE, _WIDE, _SMALL, _AMOUNT, _WORD = (_view_of(t) for t in (np.int32, np.int64, np.int8, np.float64, np.uint64))
-_NODE, _ROUTE, _VISIT, _KIND, _MEMORY = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND, MEMORY))
+_NODE, _ROUTE, _VISIT, _KIND, memory_view = (_view_of(t) for t in (NODE, ROUTE, VISIT, KIND, MEMORY))
 
 
 @compiled
@@ -207,12 +212,6 @@ def _called(_context: Any, _address: Any, _record: Any, _route: Any, _size: Any)
 
 
 called: Any = _called
-
-
-@compiled
-def record_at(address: int) -> Any:
-    """The memory's record."""
-    return carray(_MEMORY(address), (1,))[0]
 
 
 @compiled

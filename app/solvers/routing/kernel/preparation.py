@@ -11,7 +11,7 @@ from app.solvers.routing.kernel.rolling import seeded
 from app.solvers.routing.kernel.starting import empty_plan
 from app.solvers.routing.kernel.whole_routes import ReloadNodes, fastest, hold_rules, lenient, reload_nodes
 
-PLACES_TRIED, NEIGHBOURS_RUINED = 40, 100
+PLACES_TRIED, NEIGHBOURS_RUINED, JOINS_TRIED = 40, 100, 10
 UNSERVED = 1e9  # where no penalty is given
 WAITING_WEIGHT = (
     0.2  # a second of waiting against one of driving, when near means soon: Vidal et al. (2013), section 4.4
@@ -53,6 +53,12 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
     for name, array in arrays.items():
         memory.hold(name, array)
     memory.record["near_size"], memory.record["close_size"] = near.shape[1], close.shape[1]
+    if not (sizes["paired"] or sizes["mixed"] or data.rules is not None or data.fixed_visits is not None):
+        memory.record["joins"] = min(JOINS_TRIED, close.shape[1])
+    there_and_back = memory.arrays["distance"] is memory.arrays["distance_back"]
+    memory.record["two_way"] = (
+        level == 0 and dimensions == 1 and there_and_back and (kind["start"] == kind["end"]).all()
+    )
     hold_rules(memory, data, reloads)
     empty_plan(memory)
     return memory

@@ -10,6 +10,7 @@ import numpy as np
 from app.solvers.routing.kernel.chain import take_back
 from app.solvers.routing.kernel.jit import compiled
 from app.solvers.routing.kernel.layout import KernelData
+from app.solvers.routing.kernel.local_search import improve_locally
 from app.solvers.routing.kernel.memory import SECOND, dice, long, nodes, routes, whole
 from app.solvers.routing.kernel.preparation import prepare
 from app.solvers.routing.kernel.recreate import order_pool, recreate
@@ -19,6 +20,8 @@ from app.solvers.routing.kernel.starting import Plan, adopt, plan_of
 
 FIRST_TURN, SHORTEST_TURN, LONGEST_TURN = 64, 16, 20_000
 SMALLEST_GAIN = 1e-6
+# How much dearer than acceptable a plan may be for local search to be tried on it, in temperatures and in mean legs.
+PROMISING_TEMPERATURES, PROMISING_LEGS = 8.0, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +112,12 @@ def fill(memory: Any) -> None:
 
 @compiled
 def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> None:
-    """Some iterations of ruin, recreate, and acceptance by the current temperature."""
+    """Some iterations of ruin, recreate, local search of what is promising, and acceptance by the temperature."""
     m = memory[0]
     m.in_use = 0
     for r in range(m.slots):
         m.in_use += routes(m)[r].size > 0
+    reach = PROMISING_LEGS * mean_leg(m)
     for _ in range(iterations):
         m.tick += 1
         m.saved_nodes = 0
@@ -123,7 +127,10 @@ def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> 
         order_pool(m)
         recreate(m)
         m.balance = imbalance(m)
-        if m.cost + m.balance < cost + balance - temperature * math.log(1.0 - roll(dice(m))):
+        limit = cost + balance - temperature * math.log(1.0 - roll(dice(m)))
+        if m.joins > 0 and m.cost < limit + max(PROMISING_TEMPERATURES * temperature, reach):
+            improve_locally(m)
+        if m.cost + m.balance < limit:
             if m.cost + m.balance < m.best_cost - SMALLEST_GAIN:
                 keep(m)
         else:
@@ -136,6 +143,15 @@ def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> 
 def keep_last(memory: Any) -> None:
     """Remember the current plan in the best one's place."""
     keep(memory[0])
+
+
+@compiled
+def mean_leg(m: Any) -> float:
+    """What a visit's leg costs by its metres, on average."""
+    legs = 0.0
+    for r in range(m.slots):
+        legs += routes(m)[r].per_metre * routes(m)[r].distance
+    return float(legs / max(m.visits - m.absent_size, 1))
 
 
 @compiled

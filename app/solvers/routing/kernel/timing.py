@@ -7,22 +7,30 @@ import math
 from functools import cache
 from typing import Any
 
-from numba import cfunc, types
+from numba import carray, cfunc, types  # type: ignore[attr-defined]  # numba exports by star
 
 from app.solvers.routing.kernel.driving import timed
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.memory import FIRST, LONE, SECOND, long, record_at, routes, whole
+from app.solvers.routing.kernel.memory import FIRST, LONE, SECOND, SOURCES, long, memory_view, routes, whole
 
 
 @cache
 def timing_address() -> int:
     """Where the function lies that takes the memory's address, a route and how many items it has."""
-    address: Any = cfunc(types.float64(types.int64, types.int64, types.int64), cache=True)(_cost_at).address
+    sources = SOURCES
+
+    def cost_at(address: int, r: int, size: int) -> float:
+        # Nothing else in this function would tell numba that what it keeps was compiled for an older record.
+        if sources == 0:
+            return 0.0
+        return _cost(carray(memory_view(address), (1,))[0], r, size)
+
+    address: Any = cfunc(types.float64(types.int64, types.int64, types.int64), cache=True)(cost_at).address
     return int(address)
 
 
-def _cost_at(address: int, r: int, size: int) -> float:
-    m = record_at(address)
+@compiled
+def _cost(m: Any, r: int, size: int) -> float:
     k = long(routes(m)[r].kind)
     if whole(m.lifo)[k] and not is_reachable(m, size):
         return math.inf
