@@ -135,7 +135,7 @@ def _source(loaded: Loaded, solution: AllocationSolution, told: Json) -> Source:
     return Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
-        respond_minutes=loaded.network.policy.tender_respond_minutes,
+        rules=loaded.network.policy,
         solver=solution.quality.solver,
         objective_minor=solution.objective,
         bound_minor=None if bound is None else floor(bound),

@@ -17,6 +17,7 @@ from app.orchestration.allocations.batches import Batch, Demand, Network, whole
 from app.orchestration.allocations.refusals import Refused, describe, no_stock
 from app.orchestration.allocations.ways import OF_NODE, POSSIBLE, STAGE, STAGES, Column, Stages, columns
 from app.orchestration.carriers.rating import Minors
+from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.carriers.zones import Flags, Numbers
 
 # The cost of what is ruled out; the stage of what needs no reason.
@@ -33,7 +34,8 @@ class Part:
     """So much of an order from one node by one carrier's service. `carriage`: the carrier's price, item by item.
 
     `cost_minor` has the policy's weights in it; `price_minor` is what the carrier charges. `expected_by`: goods that
-    come in until then may be promised for it; None: only those that are there.
+    come in until then may be promised for it; None: only those that are there. `terms`: None where they were agreed on
+    before, and stock and places taken.
     """
 
     node: FulfilmentNode
@@ -47,6 +49,7 @@ class Part:
     expected_by: date | None = None
     on_time_probability: float = 1.0
     grams_co2: float = 0.0
+    terms: ServiceTerms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +242,7 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
         expected_by=network.expected_by(handed_over),
         on_time_probability=float(column.on_time[number]),
         grams_co2=float(column.grams_co2[number]),
+        terms=terms,
     )
     return Candidate(
         id=f"{node.reference}|{terms.carrier.reference}|{terms.code}|{day}",

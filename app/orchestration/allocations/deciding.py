@@ -55,7 +55,7 @@ def source_of(loaded: Loaded) -> Source:
     return Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
-        respond_minutes=loaded.network.policy.tender_respond_minutes,
+        rules=loaded.network.policy,
         solver=SOLVER,
         autonomy=loaded.network.policy.autonomy_of(DecisionKind.ALLOCATION),
     )

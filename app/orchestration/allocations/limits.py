@@ -12,6 +12,7 @@ from enum import StrEnum
 from app.models import FulfilmentNode
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.candidates import Part
+from app.orchestration.allocations.rooms import Rooms
 from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.nodes import policies as nodes
 
@@ -36,18 +37,11 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What one run works on. `room`: (carrier, day, service) -> shipments still to book, where a day has its own row.
-
-    The service is "" for all of the carrier's together. `node_room`: (node, day) -> shipments still to book.
-    `contracts`: what each contract with a maximum still takes.
-    `waiting`: (node, day) -> shipments that the node has to hand out on the day still.
-    """
+    """What one run works on. `waiting`: (node, day) -> shipments that the node has to hand out on the day still."""
 
     demands: Sequence[Demand]
     network: Network
-    room: Mapping[tuple[uuid.UUID, date, str], int]
-    node_room: Mapping[tuple[uuid.UUID, date], int]
-    contracts: Mapping[uuid.UUID, int]
+    rooms: Rooms
     waiting: Mapping[tuple[uuid.UUID, date], int]
     policy_name: str
     policy_version: int
@@ -91,14 +85,14 @@ class Limits:
         def made() -> tuple[ResourceKind, int, str]:
             loaded = self._loaded
             still = nodes.daily_throughput(node, day, after=loaded.network.now) - loaded.waiting.get((node.id, day), 0)
-            room = loaded.node_room.get((node.id, day), nodes.daily_throughput(node, day))
+            room = loaded.rooms.nodes.get((node.id, day), nodes.daily_throughput(node, day))
             return ResourceKind.NODE_THROUGHPUT, min(still, room), f"node {node.reference} on {day}"
 
         return self._number(f"node|{node.id}|{day}", made)
 
     def of_carrier(self, terms: ServiceTerms, day: date) -> list[int]:
         """The carrier's day, that of the service where it has a limit of its own, and contracts with a maximum."""
-        carrier, kind, room = terms.carrier, ResourceKind.CARRIER_CAPACITY, self._loaded.room
+        carrier, kind, room = terms.carrier, ResourceKind.CARRIER_CAPACITY, self._loaded.rooms.carriers
         id = f"carrier|{carrier.id}|{day}"
         left = room.get((carrier.id, day, ""), carrier.daily_limit)
         found = [self._number(id, lambda: (kind, left, f"carrier {carrier.reference} on {day}"))]
@@ -108,7 +102,7 @@ class Limits:
             found.append(self._number(f"{id}|{terms.code}", lambda: (kind, of_service, name)))
         for contract in terms.contracts_on(day):
             if contract.maximum_shipments is not None:
-                known = (kind, self._loaded.contracts.get(contract.id, 0), f"contract {contract.reference}")
+                known = (kind, self._loaded.rooms.contracts.get(contract.id, 0), f"contract {contract.reference}")
                 found.append(self._number(f"contract|{contract.id}", lambda known=known: known))  # type: ignore[misc]
         return found
 

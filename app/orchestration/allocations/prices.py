@@ -11,10 +11,13 @@ from app.core.ids import new_id
 from app.models import BidPrice
 from app.orchestration.allocations.bidding import Bid
 from app.orchestration.allocations.limits import Resource
-from app.orchestration.writing import insert_all, one_of
+from app.orchestration.writing import among, insert_all
 
 # Prices below half a minor unit decide nothing.
 LEAST_MINOR = 0.5
+_BIDS = select(col(BidPrice.resource), col(BidPrice.price_minor), col(BidPrice.capacity), col(BidPrice.at)).where(
+    among(BidPrice.resource, "resources")
+)
 
 
 async def keep(
@@ -44,8 +47,8 @@ async def keep(
 
 async def bids(session: AsyncSession, resources: Collection[str]) -> dict[str, Bid]:
     """The prices of these limits; those that are worth nothing are left out."""
-    found = await session.scalars(select(BidPrice).where(one_of(BidPrice.resource, resources)))
-    return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found}
+    found = await session.execute(_BIDS, {"resources": list(resources)})
+    return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found.all()}
 
 
 async def of_limits(session: AsyncSession, limits: Collection[Resource], *, now: datetime) -> dict[str, float]:

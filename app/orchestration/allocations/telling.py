@@ -12,7 +12,7 @@ from app.orchestration.allocations.verdicts import Verdict
 from app.orchestration.allocations.ways import QUOTE
 from app.orchestration.allocations.why import Lost
 from app.orchestration.events.log import Subject
-from app.orchestration.policies.documents import Autonomy
+from app.orchestration.policies.documents import Autonomy, PolicyDocument
 
 # All nodes and carriers of a usual network; a larger one keeps those that came closest.
 MOST_ALTERNATIVES = 60
@@ -26,14 +26,14 @@ BY_HAND = "by-hand"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Whose rules and which solver decided. `respond_minutes`: how long a carrier that is asked may think.
+    """Whose rules and which solver decided.
 
     `bound_minor` is proved: no answer to the whole batch costs less than it; `objective_minor` is what this one costs.
     """
 
     policy_name: str
     policy_version: int
-    respond_minutes: int
+    rules: PolicyDocument
     solver: str
     solver_version: str = "1"
     objective_minor: int | None = None

@@ -145,6 +145,6 @@ async def _source(session: AsyncSession) -> Source:
     return Source(
         policy_name=policy.name,
         policy_version=policy.version,
-        respond_minutes=policy.document.tender_respond_minutes,
+        rules=policy.document,
         solver=deciding.SOLVER,
     )

@@ -12,8 +12,11 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import FulfilmentNode, InboundDelivery, InventoryLevel
 from app.orchestration.paging import Page, page
-from app.orchestration.writing import one_of
+from app.orchestration.writing import among
 
+_AVAILABLE = select(
+    col(InventoryLevel.node_id), col(InventoryLevel.sku), col(InventoryLevel.on_hand) - col(InventoryLevel.reserved)
+).where(among(InventoryLevel.sku, "skus"), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved))
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
 
@@ -87,13 +90,7 @@ async def deliveries_of(
 
 async def available_by_node(session: AsyncSession, skus: Collection[str]) -> dict[uuid.UUID, dict[str, int]]:
     """What can still be promised of these skus: node -> sku -> quantity above zero."""
-    found = await session.execute(
-        select(
-            col(InventoryLevel.node_id),
-            col(InventoryLevel.sku),
-            col(InventoryLevel.on_hand) - col(InventoryLevel.reserved),
-        ).where(one_of(InventoryLevel.sku, skus), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved))
-    )
+    found = await session.execute(_AVAILABLE, {"skus": list(skus)})
     answer: dict[uuid.UUID, dict[str, int]] = {}
     for node_id, sku, quantity in found:
         answer.setdefault(node_id, {})[sku] = quantity

@@ -44,11 +44,12 @@ async def hand_over(
     if carrier.tender_mode is TenderMode.AUTOMATIC:
         shipments.begin(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
         return None
-    price, agreed_at = await counters.agreed_price(session, shipment, carrier.id)
+    agreed = await counters.agreed_prices(session, [shipment.order_id])
+    price, agreed_at = agreed.get((shipment.order_id, carrier.id), (shipment.estimated_minor, None))
     tender = Tender(
         shipment_id=shipment.id,
         carrier_id=carrier.id,
-        price_minor=shipment.estimated_minor if price is None else price,
+        price_minor=price,
         counter_accepted_at=agreed_at,
         currency=shipment.currency,
         created_at=now,
