@@ -72,23 +72,27 @@ async def insert_all(
     return added
 
 
-async def insert_together(session: AsyncSession, rows_of: Mapping[type[SQLModel], Rows]) -> None:
-    """New rows of several tables, in this order: in one statement where they are few, as `insert_all` where not.
+async def write_together(
+    session: AsyncSession, changed: tuple[type[SQLModel], Rows], new: Mapping[type[SQLModel], Rows]
+) -> None:
+    """Sets what the rows of one table name, by their id, and adds rows to others, which may refer to each other.
 
-    A row may refer to any other.
+    In one statement where they are few; where not, in this order.
     """
-    given = {model: rows for model, rows in rows_of.items() if rows}
-    if len(given) == 1 or any(len(rows) > ROWS_A_STATEMENT for rows in given.values()):
-        for model, rows in given.items():
-            await insert_all(session, model, rows)
-    elif given:
-        await session.flush()
-        full = {model: _completed(model, rows) for model, rows in given.items()}
-        statement = _joint_insertion(tuple((model, tuple(rows[0])) for model, rows in full.items()))
-        values: dict[str, Any] = {}
-        for number, (model, rows) in enumerate(full.items()):
-            values |= arrays(table_of(model), tuple(rows[0]), rows, number=number)
-        await session.execute(statement, values)
+    model, changes = changed
+    added = {model: rows for model, rows in new.items() if rows}
+    if max(map(len, [changes, *added.values()])) > ROWS_A_STATEMENT:
+        await update_all(session, model, changes)
+        for each, rows in added.items():
+            await insert_all(session, each, rows)
+        return
+    await session.flush()
+    full = [(model, changes), *((each, _completed(each, rows)) for each, rows in added.items())]
+    statement = _joint(tuple((each, tuple(rows[0])) for each, rows in full))
+    values: dict[str, Any] = {}
+    for number, (each, rows) in enumerate(full):
+        values |= arrays(table_of(each), tuple(rows[0]), rows, number=number)
+    await session.execute(statement, values)
 
 
 async def update_all(
@@ -148,14 +152,15 @@ def _skipping(model: type[SQLModel], names: tuple[str, ...], unless: Unless) -> 
 
 
 @cache
-def _joint_insertion(tables: tuple[tuple[type[SQLModel], tuple[str, ...]], ...]) -> Insert:
-    """All but the last are inserted on the side. References are checked when the statement ends."""
-    *others, last = (insertion(model, names, number) for number, (model, names) in enumerate(tables))
-    return last.add_cte(*(each.cte(f"insertion_{number}") for number, each in enumerate(others)))
+def _joint(tables: tuple[tuple[type[SQLModel], tuple[str, ...]], ...]) -> Update:
+    """The first is changed, the others are added to on the side. References are checked when the statement ends."""
+    changed, *new = tables
+    additions = (insertion(model, names, number).cte(f"new_{number}") for number, (model, names) in enumerate(new, 1))
+    return _changing(*changed).add_cte(*additions)
 
 
 @cache
-def _changing(model: type[SQLModel], names: tuple[str, ...], key: str, counting: tuple[str, ...]) -> Update:
+def _changing(model: type[SQLModel], names: tuple[str, ...], key: str = "id", counting: tuple[str, ...] = ()) -> Update:
     table = table_of(model)
     values = given(table, names)
     changes: dict[str, Any] = {name: _typed(table, values, name) for name in names if name != key}

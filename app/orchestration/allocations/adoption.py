@@ -39,7 +39,7 @@ from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import counters, firsts, waterfall
 from app.orchestration.tenders import operations as tenders
 from app.orchestration.tenders.waterfall import Turn
-from app.orchestration.writing import insert_together, update_all
+from app.orchestration.writing import write_together
 
 Row = dict[str, Any]
 
@@ -106,16 +106,16 @@ async def carry_out(session: AsyncSession, winners: Sequence[Winner], *, source:
     if not winners:
         return
     explained = [winner.order.id for winner in winners if winner.order.unassigned]
-    await _promise(session, winners, now=now)
+    promises = [_promise(winner, now=now) for winner in winners]
     before = [winner.order.id for winner in winners if winner.first_number > 1]
     agreed = await counters.agreed_prices(session, before)
     allocations: list[Row] = []
     decisions: list[Row] = []
     entries: list[Row] = []
     born: list[tuple[Birth, Carrier]] = []
-    offered: list[Tender] = []
-    for winner in winners:
-        entries.append(_allocated(winner, now=now))
+    offered: list[Row] = []
+    for winner, promise in zip(winners, promises, strict=True):
+        entries.append(_allocated(winner, promise, now=now))
         for number, part in enumerate(winner.chosen.parts):
             told = {**decision(winner.verdict, part, source, now=now), **(winner.told[number] if winner.told else {})}
             allocation = allocation_of(winner, part, now=now)
@@ -134,47 +134,37 @@ async def carry_out(session: AsyncSession, winners: Sequence[Winner], *, source:
     rows: dict[type[SQLModel], list[Row]] = {
         Allocation: allocations,
         **births.rows([birth for birth, _ in born], now=now),
-        Tender: [tender.model_dump() for tender in offered],
+        Tender: offered,
         Decision: decisions,
         Event: entries,
     }
-    await insert_together(session, rows)
+    await write_together(session, (Order, promises), rows)
     if explained:
         await exceptions.settle_all(
             session, kind=UNALLOCATED, subject_ids=explained, resolution="The order was allocated.", now=now
         )
-    await _ask(session, born, offered, source, now=now)
+    await _ask(session, born, source, now=now)
 
 
-async def _promise(session: AsyncSession, winners: Sequence[Winner], *, now: datetime) -> None:
-    rows = [
-        {
-            "id": winner.order.id,
-            "state": orders.next_state(winner.order.state, OrderEvent.ALLOCATE, reference=winner.order.reference),
-            "promised_start": winner.chosen.window_start,
-            "promised_end": winner.chosen.window_end,
-            "unassigned": None,
-            "updated_at": now,
-            "version": winner.order.version + 1,
-        }
-        for winner in winners
-    ]
-    await update_all(session, Order, rows)
+def _promise(winner: Winner, *, now: datetime) -> Row:
+    """The order's columns from now on."""
+    order = winner.order
+    return {
+        "id": order.id,
+        "state": orders.next_state(order.state, OrderEvent.ALLOCATE, reference=order.reference),
+        "promised_start": winner.chosen.window_start,
+        "promised_end": winner.chosen.window_end,
+        "unassigned": None,
+        "updated_at": now,
+        "version": order.version + 1,
+    }
 
 
-def _allocated(winner: Winner, *, now: datetime) -> Row:
-    """The order's event; and the order in hand follows what was written."""
+def _allocated(winner: Winner, promise: Row, *, now: datetime) -> Row:
+    """The order's event; and the order in hand follows what is written."""
     order, chosen = winner.order, winner.chosen
     is_new = (order.promised_start, order.promised_end) != (chosen.window_start, chosen.window_end)
-    state = orders.next_state(order.state, OrderEvent.ALLOCATE, reference=order.reference)
-    for name, value in (
-        ("state", state),
-        ("promised_start", chosen.window_start),
-        ("promised_end", chosen.window_end),
-        ("unassigned", None),
-        ("updated_at", now),
-        ("version", order.version + 1),
-    ):
+    for name, value in promise.items():
         set_committed_value(order, name, value)
     # A second allocation that keeps the promise is no news for the customer.
     happened = "allocated" if is_new or not winner.verdict.demand.declined else "updated"
@@ -222,23 +212,14 @@ def _birth(winner: Winner, number: int, part: Part, allocation: Row, begins_with
     )
 
 
-async def _ask(
-    session: AsyncSession,
-    born: Sequence[tuple[Birth, Carrier]],
-    offered: Sequence[Tender],
-    source: Source,
-    *,
-    now: datetime,
-) -> None:
+async def _ask(session: AsyncSession, born: Sequence[tuple[Birth, Carrier]], source: Source, *, now: datetime) -> None:
     """Asks a person where the policy wants that, and further carriers where it asks several at once."""
-    tenders_of = {tender.shipment_id: tender for tender in offered} if source.rules.tendering.at_once > 1 else {}
-    open_ones = [(birth, carrier) for birth, carrier in born if birth.begins_with is None or birth.id in tenders_of]
-    for birth, carrier in open_ones:
-        shipment = await session.get_one(Shipment, birth.id)
+    policy = Current(name=source.policy_name, version=source.policy_version, document=source.rules)
+    for birth, carrier in born:
         if birth.begins_with is None:
+            shipment = await session.get_one(Shipment, birth.id)
             minutes = source.rules.tender_respond_minutes
             await tenders.hand_over(session, shipment, carrier, respond_minutes=minutes, actor=SYSTEM, now=now)
-        else:
-            policy = Current(name=source.policy_name, version=source.policy_version, document=source.rules)
-            turn = Turn(order=birth.order, shipment=shipment, policy=policy, now=now)
-            await waterfall.ask_several(session, turn, tenders_of[birth.id])
+        elif birth.begins_with is ShipmentEvent.TENDER and source.rules.tendering.at_once > 1:
+            shipment = await session.get_one(Shipment, birth.id)
+            await waterfall.ask_several(session, Turn(order=birth.order, shipment=shipment, policy=policy, now=now))

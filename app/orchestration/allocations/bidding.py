@@ -66,9 +66,15 @@ class Offer:
     ) -> tuple[Limit, int] | None:
         """The limit that lacks most, and how much; None: there is enough of all. `freed` is given back first."""
         back = freed or {}
-        short = {id: amount - limits[id].left - back.get(id, 0) for id, amount in self.uses.items()}
-        worst = max(short, key=lambda key: (short[key], key), default=None)
-        return None if worst is None or short[worst] <= 0 else (limits[worst], short[worst])
+        short = [
+            (missing, id)
+            for id, amount in self.uses.items()
+            if (missing := amount - limits[id].left - back.get(id, 0)) > 0
+        ]
+        if not short:
+            return None
+        missing, worst = max(short)
+        return limits[worst], missing
 
 
 def best(

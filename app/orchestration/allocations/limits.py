@@ -14,7 +14,6 @@ from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.candidates import Part
 from app.orchestration.allocations.rooms import Rooms
 from app.orchestration.carriers.terms import ServiceTerms
-from app.orchestration.nodes import policies as nodes
 
 
 class ResourceKind(StrEnum):
@@ -83,9 +82,9 @@ class Limits:
         """What the node can still take on the day: by its limit, and by the hours that are left of it."""
 
         def made() -> tuple[ResourceKind, int, str]:
-            loaded = self._loaded
-            still = nodes.daily_throughput(node, day, after=loaded.network.now) - loaded.waiting.get((node.id, day), 0)
-            room = loaded.rooms.nodes.get((node.id, day), nodes.daily_throughput(node, day))
+            loaded, network = self._loaded, self._loaded.network
+            still = network.throughput(node, day, from_now=True) - loaded.waiting.get((node.id, day), 0)
+            room = loaded.rooms.nodes.get((node.id, day), network.throughput(node, day))
             return ResourceKind.NODE_THROUGHPUT, min(still, room), f"node {node.reference} on {day}"
 
         return self._number(f"node|{node.id}|{day}", made)

@@ -29,7 +29,7 @@ from app.models import (
 from app.orchestration.allocations import proposals
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.limits import Loaded
-from app.orchestration.allocations.rooms import rooms
+from app.orchestration.allocations.rooms import left
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.inventory import queries as stock
@@ -151,12 +151,13 @@ async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Sett
 async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime) -> Loaded:
     """All that these demands can be served from, stock and capacity as they are now."""
     skus = {line.sku for demand in demands for line in demand.lines}
+    available, rooms = await left(session, skus, since=_yesterday(now))
     return Loaded(
         demands=demands,
         network=Network(
             nodes=setting.nodes,
             services=setting.services,
-            available=await stock.available_by_node(session, skus),
+            available=available,
             inbound=await _inbound(session, skus, setting, now=now),
             fleets=setting.fleets,
             policy=setting.policy.document,
@@ -165,7 +166,7 @@ async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: S
             punctuality=setting.punctuality,
             calendar=setting.calendar,
         ),
-        rooms=await rooms(session, since=_yesterday(now)),
+        rooms=rooms,
         waiting=setting.waiting,
         policy_name=setting.policy.name,
         policy_version=setting.policy.version,

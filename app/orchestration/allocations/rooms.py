@@ -1,19 +1,29 @@
-"""What carriers, nodes and contracts still take, by day: one statement, as every single order asks for all of it."""
+"""What is left of goods, days and contracts: one statement, as every single order asks for all of it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import CompoundSelect, Date, bindparam, literal, select, union_all
+from sqlalchemy import CompoundSelect, Date, bindparam, cast, literal, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.models import CarrierCapacity, CarrierContract, NodeCapacity
+from app.models import CarrierCapacity, CarrierContract, InventoryLevel, NodeCapacity
+from app.orchestration.writing import among
 
+# Node -> sku -> quantity above zero.
+Available = Mapping[uuid.UUID, Mapping[str, int]]
 _SINCE = bindparam("since", type_=Date)
-_OF_CARRIERS, _OF_NODES, _OF_CONTRACTS = range(3)
+_GOODS, _OF_CARRIERS, _OF_NODES, _OF_CONTRACTS = range(4)
 _STATEMENT: CompoundSelect[int, uuid.UUID, date, str, int] = union_all(
+    select(
+        literal(_GOODS),
+        col(InventoryLevel.node_id),
+        cast(null(), Date),
+        col(InventoryLevel.sku),
+        col(InventoryLevel.on_hand) - col(InventoryLevel.reserved),
+    ).where(among(InventoryLevel.sku, "skus"), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved)),
     select(
         literal(_OF_CARRIERS),
         col(CarrierCapacity.carrier_id),
@@ -50,16 +60,20 @@ class Rooms:
     contracts: Mapping[uuid.UUID, int] = field(default_factory=dict)
 
 
-async def rooms(session: AsyncSession, *, since: date) -> Rooms:
-    """What is left of the days from this one on."""
+async def left(session: AsyncSession, skus: Collection[str], *, since: date) -> tuple[Available, Rooms]:
+    """What can still be promised of these skus, and what is left of the days from this one on."""
+    available: dict[uuid.UUID, dict[str, int]] = {}
     carriers: dict[tuple[uuid.UUID, date, str], int] = {}
     nodes: dict[tuple[uuid.UUID, date], int] = {}
     contracts: dict[uuid.UUID, int] = {}
-    for kind, key, day, service, left in (await session.execute(_STATEMENT, {"since": since})).all():
-        if kind == _OF_CARRIERS:
-            carriers[key, day, service] = left
+    found = await session.execute(_STATEMENT, {"skus": list(skus), "since": since})
+    for kind, key, day, name, amount in found.all():
+        if kind == _GOODS:
+            available.setdefault(key, {})[name] = amount
+        elif kind == _OF_CARRIERS:
+            carriers[key, day, name] = amount
         elif kind == _OF_NODES:
-            nodes[key, day] = left
+            nodes[key, day] = amount
         else:
-            contracts[key] = left
-    return Rooms(carriers=carriers, nodes=nodes, contracts=contracts)
+            contracts[key] = amount
+    return available, Rooms(carriers=carriers, nodes=nodes, contracts=contracts)

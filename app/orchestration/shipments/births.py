@@ -16,7 +16,7 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.shipments import policies
 from app.orchestration.shipments.policies import ShipmentEvent
-from app.orchestration.writing import insert_together
+from app.orchestration.writing import insert_all
 
 Row = dict[str, Any]
 
@@ -52,7 +52,8 @@ class Birth:
 
 async def insert(session: AsyncSession, births: Sequence[Birth], *, now: datetime) -> None:
     """Writes the rows; the events are the caller's. The orders are locked and the goods reserved."""
-    await insert_together(session, rows(births, now=now))
+    for model, of_model in rows(births, now=now).items():
+        await insert_all(session, model, of_model)
 
 
 def rows(births: Sequence[Birth], *, now: datetime) -> dict[type[SQLModel], list[Row]]:

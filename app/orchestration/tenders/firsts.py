@@ -7,13 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.auth.principals import SYSTEM
-from app.models import Carrier, DecisionKind, Tender, TenderMode
+from app.core.ids import new_id
+from app.models import Carrier, DecisionKind, TenderMode, TenderState
 from app.models.base import Json
 from app.orchestration.policies.documents import PolicyDocument
 from app.orchestration.shipments.births import Birth
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import offers
 from app.orchestration.tenders.counters import AgreedPrices
+from app.orchestration.tenders.policies import NEXT, TenderEvent
+
+Row = dict[str, Any]
+# The turn of the carrier that the decision chose.
+FIRST = 1
 
 
 def first_event(carrier: Carrier, chosen: Json, rules: PolicyDocument) -> ShipmentEvent | None:
@@ -26,31 +32,38 @@ def first_event(carrier: Carrier, chosen: Json, rules: PolicyDocument) -> Shipme
 
 def ask(
     birth: Birth, carrier: Carrier, *, agreed: AgreedPrices, rules: PolicyDocument, now: datetime
-) -> tuple[Tender, dict[str, Any]]:
-    """Offers a shipment that begins with TENDER, at its price or the counter price that was agreed to; and the event.
+) -> tuple[Row, Row]:
+    """The columns of the tender of a shipment that begins with TENDER, and of the event that says so.
 
-    Neither is written here.
+    It is offered at its price, or at the counter price that was agreed to.
     """
     allocation = birth.allocation
     price, agreed_at = agreed.get((birth.order.id, carrier.id), (allocation["price_minor"], None))
-    tender = Tender(
-        shipment_id=birth.id,
-        carrier_id=carrier.id,
-        price_minor=price,
-        counter_accepted_at=agreed_at,
-        currency=allocation["currency"],
-        created_at=now,
-    )
     latest = allocation["window_end"] - timedelta(minutes=rules.tendering.last_offer_lead_minutes)
     due = offers.respond_by(now=now, minutes=rules.tender_respond_minutes, carrier=carrier, latest=latest)
-    offers.make(tender, respond_by=due, now=now)
+    tender: Row = {
+        "id": new_id(),
+        "shipment_id": birth.id,
+        "carrier_id": carrier.id,
+        "state": NEXT[TenderState.QUEUED, TenderEvent.OFFER],
+        "place": FIRST,
+        "offered_at": now,
+        "respond_by": due,
+        "price_minor": price,
+        "counter_accepted_at": agreed_at,
+        "currency": allocation["currency"],
+        "created_at": now,
+        "version": 1,
+    }
     told = offers.entry(
-        tender,
+        tender_id=tender["id"],
+        carrier_id=carrier.id,
+        respond_by=due,
         reference=birth.reference,
         order_id=birth.order.id,
         type=offers.OFFERED,
         actor=SYSTEM,
         now=now,
-        data={"place": tender.place},
+        data={"place": FIRST},
     )
     return tender, told

@@ -36,15 +36,10 @@ def offer(
     session: AsyncSession, tender: Tender, shipment: Shipment, *, respond_by: datetime, actor: Principal, now: datetime
 ) -> None:
     """Asks the carrier."""
-    make(tender, respond_by=respond_by, now=now)
-    record(session, tender, shipment, type=OFFERED, actor=actor, now=now, data={"place": tender.place})
-
-
-def make(tender: Tender, *, respond_by: datetime, now: datetime) -> None:
-    """The tender as it is once its carrier is asked."""
     tender.state = next_state(tender, TenderEvent.OFFER)
     tender.offered_at, tender.respond_by = now, respond_by
     tender.version += 1
+    record(session, tender, shipment, type=OFFERED, actor=actor, now=now, data={"place": tender.place})
 
 
 def respond_by(*, now: datetime, minutes: int, carrier: Carrier, latest: datetime | None = None) -> datetime:
@@ -112,14 +107,25 @@ def record(
     data: Json | None = None,
 ) -> None:
     """The event of what happened to a tender."""
-    reference, order_id = shipment.reference, shipment.order_id
-    told = entry(tender, reference=reference, order_id=order_id, type=type, actor=actor, now=now, data=data)
+    told = entry(
+        tender_id=tender.id,
+        carrier_id=tender.carrier_id,
+        respond_by=tender.respond_by,
+        reference=shipment.reference,
+        order_id=shipment.order_id,
+        type=type,
+        actor=actor,
+        now=now,
+        data=data,
+    )
     session.add(Event(**told))
 
 
 def entry(
-    tender: Tender,
     *,
+    tender_id: uuid.UUID,
+    carrier_id: uuid.UUID,
+    respond_by: datetime | None,
     reference: str,
     order_id: uuid.UUID,
     type: str,
@@ -131,11 +137,9 @@ def entry(
     happened = type.partition(".")[2]
     return log.entry(
         type=type,
-        subject=Subject(
-            kind="tender", id=tender.id, reference=reference, order_id=order_id, carrier_id=tender.carrier_id
-        ),
+        subject=Subject(kind="tender", id=tender_id, reference=reference, order_id=order_id, carrier_id=carrier_id),
         actor=actor,
         now=now,
         summary=f"The tender of {reference} was {happened}.",
-        data={"respondBy": tender.respond_by and tender.respond_by.isoformat(), **(data or {})},
+        data={"respondBy": respond_by and respond_by.isoformat(), **(data or {})},
     )

@@ -66,7 +66,7 @@ async def hand_over(
     offers.offer(session, tender, shipment, respond_by=due, actor=actor, now=now)
     shipments.begin(session, shipment, ShipmentEvent.TENDER, actor=actor, now=now)
     if turn.rules.tendering.at_once > 1:
-        await waterfall.ask_several(session, turn, tender)
+        await waterfall.ask_several(session, turn)
     return tender
 
 
@@ -169,7 +169,7 @@ async def offer_proposed(session: AsyncSession, *, tender_id: uuid.UUID, now: da
             " order is allocated anew.",
         )
     if turn.rules.tendering.at_once > 1 and len(waiting) == 1 and tender.place == 1:
-        await waterfall.ask_several(session, turn, tender)
+        await waterfall.ask_several(session, turn)
 
 
 async def dismiss_proposed(session: AsyncSession, *, tender_id: uuid.UUID, actor: Principal, now: datetime) -> None:
