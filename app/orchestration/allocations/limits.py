@@ -63,6 +63,25 @@ class Limits:
         for number in self.of_carrier(self._loaded.network.terms[part.carrier.id, part.service], part.day):
             yield number, 1
 
+    def find(self, id: str) -> Resource | None:
+        """The limit with this id as it is now; None where what it belongs to is no longer there."""
+        kind, key, *rest = id.split("|")
+        network = self._loaded.network
+        if kind in ("stock", "node"):
+            for node in (node for node in network.nodes if str(node.id) == key):
+                if kind == "stock":
+                    self.of_stock(node, rest[0], date.min)
+                else:
+                    self.of_node(node, date.fromisoformat(rest[0]))
+        for terms in network.services:
+            if kind == "carrier" and str(terms.carrier.id) == key:
+                self.of_carrier(terms, date.fromisoformat(rest[0]))
+            for contract in terms.contracts:
+                if kind == "contract" and str(contract.id) == key:
+                    self.of_carrier(terms, contract.valid_until)
+        number = self._numbers.get(id)
+        return None if number is None else self.resources[number]
+
     def of_stock(self, node: FulfilmentNode, sku: str, day: date) -> list[int]:
         """Units of a sku at a node, for what leaves on a day: a limit until the next goods come in, and after each.
 

@@ -148,9 +148,11 @@ async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Sett
     return await around(session, demands, setting=setting, now=now)
 
 
-async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime) -> Loaded:
-    """All that these demands can be served from, stock and capacity as they are now."""
-    skus = {line.sku for demand in demands for line in demand.lines}
+async def around(
+    session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime, also: Collection[str] = ()
+) -> Loaded:
+    """All that these demands can be served from, stock and capacity as they are now. `also`: further skus' stock."""
+    skus = {line.sku for demand in demands for line in demand.lines}.union(also)
     available, rooms = await left(session, skus, since=_yesterday(now))
     return Loaded(
         demands=demands,
