@@ -59,7 +59,8 @@ class Column:
     """One way for each demand of a batch. `stage`: POSSIBLE, or what rules it out; stock is not looked at here.
 
     `day`: the local day, as an ordinal, on which the node hands over and the carrier takes it. `parts`: minor units by
-    component, weights of the policy included. `carriage`: the carrier's price, item by item, without weights.
+    component, weights of the policy included, `cost` all together. `carriage`: the carrier's price, item by item,
+    without weights.
     """
 
     node: FulfilmentNode
@@ -69,14 +70,10 @@ class Column:
     day: Numbers
     earliest: Floats
     parts: dict[str, Minors]
+    cost: Minors
     carriage: dict[str, Minors]
     on_time: Floats
     grams_co2: Floats
-
-    @property
-    def cost(self) -> Minors:
-        """All components together."""
-        return np.asarray(sum(self.parts.values()), dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +182,7 @@ def _of_day(
         ),
         "emissions": _minor(weights.emissions_minor_per_kg * grams / KG_PER_TONNE),
     }
+    cost = np.asarray(sum(parts.values()), dtype=np.int64)
     for number, node in enumerate(about.nodes):
         yield Column(
             node=node,
@@ -194,6 +192,7 @@ def _of_day(
             day=days.handed_over[number],
             earliest=earliest[number],
             parts={name: amounts[number] for name, amounts in parts.items()},
+            cost=cost[number],
             carriage={name: amounts[number] for name, amounts in carriage.items()},
             on_time=on_time[number],
             grams_co2=grams[number],
