@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict, NotFound, Refusal
-from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderMode, TenderState
+from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderState
 from app.models.base import Json
 from app.orchestration.jobs import operations as jobs
 from app.orchestration.policies import queries as rules
@@ -35,15 +35,12 @@ async def hand_over(
     respond_minutes: int,
     actor: Principal,
     now: datetime,
-) -> Tender | None:
-    """Tells a carrier that takes what it is given, or asks one that wants to be asked. Answers the tender, if any.
+) -> Tender:
+    """Asks the carrier of a new shipment that wants to be asked and was not yet (firsts.py).
 
     Where the policy asks several at once, the next in order of value are asked as well; where it only proposes, a
     person is asked first. The shipment must have been made in this transaction, with the decision that chose it.
     """
-    if carrier.tender_mode is TenderMode.AUTOMATIC:
-        shipments.begin(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
-        return None
     agreed = await counters.agreed_prices(session, [shipment.order_id])
     price, agreed_at = agreed.get((shipment.order_id, carrier.id), (shipment.estimated_minor, None))
     tender = Tender(
