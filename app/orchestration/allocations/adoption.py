@@ -15,20 +15,21 @@ from sqlmodel import SQLModel
 
 from app.auth.principals import SYSTEM
 from app.core.database import savepoint
+from app.core.errors import Refusal
 from app.core.ids import new_id
-from app.models import Allocation, Carrier, Decision, Event, Order, Shipment, Tender
+from app.models import Allocation, Carrier, Decision, Event, MovementReason, Order, Shipment, Tender
 from app.models.base import Json
+from app.orchestration.allocations import taking
 from app.orchestration.allocations.candidates import Candidate, Part
+from app.orchestration.allocations.taking import Place
 from app.orchestration.allocations.telling import Source, decision, subject_of
 from app.orchestration.allocations.verdicts import Verdict
-from app.orchestration.capacity import booking
-from app.orchestration.capacity.booking import Place
+from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.policies import UNALLOCATED
 from app.orchestration.inventory import operations as stock
-from app.orchestration.inventory import reserving
 from app.orchestration.nodes import policies as nodes
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
@@ -74,20 +75,16 @@ async def take_parts(
         for part, order_id in wanted
         for each in stock.goods_of(part.node.id, part.quantities, order_id=order_id, detail=detail, by=part.expected_by)
     ]
+    places = [_place(part) for part, _ in wanted]
+    if not any(part.expected_by for part, _ in wanted):
+        return await taking.take(session, goods, places, now=now)
     try:
         async with savepoint(session):
-            if not (
-                await reserving.reserve(session, goods, now=now)
-                and await booking.book(session, [_place(part) for part, _ in wanted])
-            ):
-                raise _TooLittleLeft
-    except _TooLittleLeft:
+            await stock.move(session, MovementReason.RESERVE, goods, now=now)
+            await capacity.take(session, [place.claim for place in places])
+    except Refusal:
         return False
     return True
-
-
-class _TooLittleLeft(Exception):
-    """Takes back what was taken of the rest."""
 
 
 def _place(part: Part) -> Place:

@@ -228,8 +228,8 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
     """One way of one demand, by name."""
     node, terms = column.node, column.terms
     window = batch.window(number, later=column.later)
-    costs = tuple((name, int(amounts[number])) for name, amounts in column.parts.items() if amounts[number])
-    carriage = tuple((name, int(amounts[number])) for name, amounts in column.carriage.items() if amounts[number])
+    costs = tuple((name, found) for name, amounts in column.parts.items() if (found := amounts.item(number)))
+    carriage = tuple((name, found) for name, amounts in column.carriage.items() if (found := amounts.item(number)))
     day = window[0].astimezone(network.zone(node)).date()
     handed_over = date.fromordinal(int(column.day[number]))
     part = Part(

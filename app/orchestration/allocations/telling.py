@@ -124,8 +124,10 @@ def _ruled_out(way: RuledOut, *, currency: str) -> Json:
 
 def told(candidate: Candidate, part: Part, *, currency: str) -> Json:
     """A way to serve an order, as a decision keeps it; `part` is the one that the decision is about."""
-    others = [{"node": other.node.reference, "carrier": other.carrier.reference} for other in candidate.parts]
-    shared = {"sharedWith": [other for other in others if other["node"] != part.node.reference]}
+    shared: Json = {}
+    if len(candidate.parts) > 1:
+        others = [{"node": other.node.reference, "carrier": other.carrier.reference} for other in candidate.parts]
+        shared = {"sharedWith": [other for other in others if other["node"] != part.node.reference]}
     return {
         "nodeId": str(part.node.id),
         "node": part.node.reference,
@@ -141,7 +143,7 @@ def told(candidate: Candidate, part: Part, *, currency: str) -> Json:
         "priceSource": QUOTED if QUOTE in dict(part.carriage) else BY_RATE_CARD,
         "probabilityOnTime": round(candidate.on_time_probability, 4),
         "gramsCo2": round(part.grams_co2),
-        **(shared if len(candidate.parts) > 1 else {}),
+        **shared,
     }
 
 

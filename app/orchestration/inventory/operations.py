@@ -218,12 +218,6 @@ async def _deliveries(
     return deliveries
 
 
-def reservations(goods: Sequence[Goods], *, now: datetime) -> list[dict[str, object]]:
-    """The lines of the ledger of goods that are there and are reserved, in the order of their levels."""
-    reason = MovementReason.RESERVE
-    return [_movement(each, reason, EFFECTS[reason], now=now) for each in sorted(goods, key=_key)]
-
-
 def _key(goods: Goods) -> LevelKey:
     return goods.node_id, goods.sku
 
