@@ -16,10 +16,11 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ BASE_MINOR, PER_KM_MINOR = (60, 160), (3, 9)
 # What the last batch left: a unit of a good at a node is worth something at every other node.
 PRICED_SHARE, PRICE_MINOR = 0.5, 80.0
 SHARES = (50, 90, 99, 100)
-YARD = 5_000
+YARD, HARDLY_LONGER = 5_000, 1.15
 NANOSECONDS_A_MILLISECOND = 1e6
 
 
@@ -193,6 +194,12 @@ def yardstick() -> float:
     return (time.process_time() - used) * 1_000
 
 
+def while_free(costs: Sequence[Cost]) -> list[Cost]:
+    """The decisions before and after which the yardstick took hardly longer than it ever does."""
+    least = min(cost.yardstick for cost in costs)
+    return [cost for before, cost in pairwise(costs) if max(before.yardstick, cost.yardstick) <= least * HARDLY_LONGER]
+
+
 def shares(values: list[float]) -> Json:
     """The percentiles."""
     return {f"p{share}": round(float(np.percentile(values, share)), 2) for share in SHARES}
@@ -219,6 +226,10 @@ async def measure(arguments: argparse.Namespace, found: servers.Servers) -> Json
         "ofTheProcess": shares([cost.process for cost in costs]),
         "ofTheDatabase": shares([cost.database for cost in costs]),
         "wallMilliseconds": shares([cost.wall for cost in costs]),
+        "whileFree": {
+            "decisions": len(free := while_free(costs)),
+            "processorMilliseconds": shares([cost.process + cost.database for cost in free or costs]),
+        },
         "yardstick": {
             "least": round(min(cost.yardstick for cost in costs), 2),
             **shares([cost.yardstick for cost in costs]),
