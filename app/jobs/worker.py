@@ -1,8 +1,8 @@
 """arq's workers: one process per queue, each sweeping for what is due there.
 
     default   the event log's readers, and what time alone makes due (an offer that nobody answered)
-    solver    jobs: allocation and planning; and, on a second key, parts of large problems, as many at once as this
-              machine has slots for a solve; each solve in a subprocess of its own
+    solver    jobs: allocation and planning; the prices of what is scarce; and, on a second key, parts of large
+              problems, as many at once as this machine has slots for a solve; each solve in a subprocess of its own
     notify    messages; carriers: bookings, milestones asked for, EDI files
 
 An arq job here is only ever a wake-up. Killing a worker loses nothing: leases run out, and the next sweep of any other
@@ -21,7 +21,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from app.jobs import queue, running, sweeps
+from app.jobs import pricing, queue, running, sweeps
 from app.jobs.queue import QueueName
 from app.jobs.workshop import Workshop
 from app.solvers import process
@@ -29,6 +29,7 @@ from app.solvers.process import SolverFailed
 
 EVERY_SECOND = set(range(60))
 TIDY_MINUTE = 17  # of every hour
+PRICES_SECOND = 30  # of every minute
 # A job may take this long before arq cancels it; the solver's own limit is far below.
 JOB_TIMEOUT_SECONDS = 3_600
 # Compiling the routing engine on a new machine; loading it takes a second.
@@ -58,9 +59,16 @@ def build(name: QueueName, workshop: Workshop) -> Worker:
     async def tidy_up(_: dict[Any, Any]) -> None:
         await sweeps.tidy_up(workshop)
 
+    async def refresh_prices(_: dict[Any, Any]) -> None:
+        await pricing.refresh(workshop)
+
     cron_jobs = [cron(cast("WorkerCoroutine", sweep), name=f"cron:{name}", second=EVERY_SECOND, keep_result=0)]
     if name is QueueName.DEFAULT:
         cron_jobs.append(cron(cast("WorkerCoroutine", tidy_up), name="cron:tidy_up", minute={TIDY_MINUTE}))
+    if name is QueueName.SOLVER:
+        # Under one id, so that one worker at a time works prices out, however long it takes.
+        refresh = cast("WorkerCoroutine", refresh_prices)
+        cron_jobs.append(cron(refresh, name="cron:prices", job_id="cron:prices", second={PRICES_SECOND}, keep_result=0))
     return _worker(
         workshop,
         functions=[

@@ -49,7 +49,8 @@ class Allocation(TimedRow, table=True):
 class BidPrice(Row, table=True):
     """What one more unit of something scarce is worth: left by the last batch, or moved on as it ran out since.
 
-    `resource` names it as the allocation problem does: stock at a node, a node's day, a carrier's day.
+    `resource` names it as the allocation problem does: stock at a node, a node's day, a carrier's day. One row more
+    says when prices were worked out, its capacity for how many orders.
     """
 
     __tablename__ = "bid_prices"

@@ -19,6 +19,7 @@ from sqlalchemy import (
     FromClause,
     String,
     Table,
+    Update,
     any_,
     bindparam,
     cast,
@@ -29,8 +30,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Enum as SqlEnum
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel, col
 
@@ -44,7 +46,7 @@ Rows = Sequence[Mapping[str, Any]]
 class Unless:
     """A row is left out where another one has the same values of these columns, among those that `where` names."""
 
-    columns: Sequence[str]
+    columns: tuple[str, ...]
     where: str | None = None
 
 
@@ -58,21 +60,39 @@ async def insert_all(
     if not rows:
         return []
     await session.flush()  # what the rows refer to
-    table = _table(model)
     added: list[uuid.UUID] = []
     for chunk in _chunks(rows):
         full = _completed(model, chunk)
-        names = list(full[0])
-        values = _unnested(table, names, full)
-        chosen = select(*(_typed(table, values, name) for name in names))
-        statement = insert(table).from_select(names, chosen, include_defaults=False)
+        names = tuple(full[0])
+        values = arrays(table_of(model), names, full)
         if unless is None:
-            await session.execute(statement)
-            continue
-        where = None if unless.where is None else text(unless.where)
-        skipping = statement.on_conflict_do_nothing(index_elements=list(unless.columns), index_where=where)
-        added += list(await session.scalars(skipping.returning(table.c.id)))
+            await session.execute(insertion(model, names), values)
+        else:
+            added += await session.scalars(_skipping(model, names, unless), values)
     return added
+
+
+async def write_together(
+    session: AsyncSession, changed: tuple[type[SQLModel], Rows], new: Mapping[type[SQLModel], Rows]
+) -> None:
+    """Sets what the rows of one table name, by their id, and adds rows to others, which may refer to each other.
+
+    In one statement where they are few; where not, in this order.
+    """
+    model, changes = changed
+    added = {model: rows for model, rows in new.items() if rows}
+    if max(map(len, [changes, *added.values()])) > ROWS_A_STATEMENT:
+        await update_all(session, model, changes)
+        for each, rows in added.items():
+            await insert_all(session, each, rows)
+        return
+    await session.flush()
+    full = [(model, changes), *((each, _completed(each, rows)) for each, rows in added.items())]
+    statement = _joint(tuple((each, tuple(rows[0])) for each, rows in full))
+    values: dict[str, Any] = {}
+    for number, (each, rows) in enumerate(full):
+        values |= arrays(table_of(each), tuple(rows[0]), rows, number=number)
+    await session.execute(statement, values)
 
 
 async def update_all(
@@ -82,13 +102,10 @@ async def update_all(
     if not rows:
         return
     await session.flush()
-    table = _table(model)
     for chunk in _chunks(rows):
-        names = list(chunk[0])
-        values = _unnested(table, names, chunk)
-        changes: dict[str, Any] = {name: _typed(table, values, name) for name in names if name != key}
-        changes |= {name: table.c[name] + 1 for name in counting}
-        await session.execute(update(table).where(table.c[key] == values.c[key]).values(changes))
+        names = tuple(chunk[0])
+        statement = _changing(model, names, key, tuple(counting))
+        await session.execute(statement, arrays(table_of(model), names, chunk))
 
 
 def new_ids(count: int) -> list[uuid.UUID]:
@@ -99,6 +116,11 @@ def new_ids(count: int) -> list[uuid.UUID]:
 def one_of(key: Any, values: Collection[Any]) -> ColumnElement[bool]:
     """The condition that a key is among so many values: one array, where IN would send a parameter for each."""
     return col(key) == any_(bindparam("keys", list(values), type_=ARRAY(key.type), unique=True))
+
+
+def among(key: Any, name: str) -> ColumnElement[bool]:
+    """The same for a statement that is made once: the values come as a list, under this name, with each execution."""
+    return col(key) == any_(bindparam(name, type_=ARRAY(key.type)))
 
 
 def _chunks(rows: Rows) -> Iterator[Rows]:
@@ -113,14 +135,53 @@ def _completed(model: type[SQLModel], rows: Rows) -> list[dict[str, Any]]:
     return [{**fixed, **{name: make() for name, make in made.items()}, **row} for row in rows]
 
 
-def _unnested(table: Table, names: Sequence[str], rows: Rows) -> FromClause:
-    arrays = []
+@cache
+def insertion(model: type[SQLModel], names: tuple[str, ...], number: int = 0) -> Insert:
+    """The statement for rows that name these columns. Made once: making one costs more than sending it."""
+    table = table_of(model)
+    values = given(table, names, number=number)
+    chosen = select(*(_typed(table, values, name) for name in names))
+    return insert(table).from_select(names, chosen, include_defaults=False)
+
+
+@cache
+def _skipping(model: type[SQLModel], names: tuple[str, ...], unless: Unless) -> ReturningInsert[tuple[uuid.UUID]]:
+    where = None if unless.where is None else text(unless.where)
+    skipping = insertion(model, names).on_conflict_do_nothing(index_elements=list(unless.columns), index_where=where)
+    return skipping.returning(table_of(model).c.id)
+
+
+@cache
+def _joint(tables: tuple[tuple[type[SQLModel], tuple[str, ...]], ...]) -> Update:
+    """The first is changed, the others are added to on the side. References are checked when the statement ends."""
+    changed, *new = tables
+    additions = (insertion(model, names, number).cte(f"new_{number}") for number, (model, names) in enumerate(new, 1))
+    return _changing(*changed).add_cte(*additions)
+
+
+@cache
+def _changing(model: type[SQLModel], names: tuple[str, ...], key: str = "id", counting: tuple[str, ...] = ()) -> Update:
+    table = table_of(model)
+    values = given(table, names)
+    changes: dict[str, Any] = {name: _typed(table, values, name) for name in names if name != key}
+    changes |= {name: table.c[name] + 1 for name in counting}
+    return update(table).where(table.c[key] == values.c[key]).values(changes)
+
+
+def given(table: Table, names: Sequence[str], *, number: int = 0) -> FromClause:
+    """Rows of these columns for a statement of one's own; `arrays` has their values. `number` tells several apart."""
+    arrays = [bindparam(f"given_{number}_{name}", type_=ARRAY(_plain(table.c[name]))) for name in names]
+    columns = [column(name, _plain(table.c[name])) for name in names]
+    return func.unnest(*arrays).table_valued(*columns, name=f"given_{number}").render_derived()
+
+
+def arrays(table: Table, names: Sequence[str], rows: Rows, *, number: int = 0) -> dict[str, Any]:
+    """The values of each column, under the name that `given` gave it."""
+    found = {}
     for name in names:
         is_json = isinstance(table.c[name].type, JSONB)
-        values = [_value(row[name], is_json=is_json) for row in rows]
-        arrays.append(bindparam(name, values, type_=ARRAY(_plain(table.c[name])), unique=True))
-    columns = [column(name, _plain(table.c[name])) for name in names]
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+        found[f"given_{number}_{name}"] = [_value(row[name], is_json=is_json) for row in rows]
+    return found
 
 
 def _typed(table: Table, values: FromClause, name: str) -> ColumnElement[Any]:
@@ -139,7 +200,8 @@ def _plain(found: Column[Any]) -> TypeEngine[Any]:
     return String() if isinstance(found.type, SqlEnum | JSONB) else found.type
 
 
-def _table(model: type[SQLModel]) -> Table:
+def table_of(model: type[SQLModel]) -> Table:
+    """The model's table, for statements of one's own."""
     table = getattr(model, "__table__", None)
     assert isinstance(table, Table), f"{model.__name__} is no table"
     return table
@@ -148,7 +210,7 @@ def _table(model: type[SQLModel]) -> Table:
 @cache
 def _defaults(model: type[SQLModel]) -> dict[str, tuple[Any, Any]]:
     """Column -> (value, factory) of what a new row has by itself; what the server fills in is left to it."""
-    table = _table(model)
+    table = table_of(model)
     answer: dict[str, tuple[Any, Any]] = {}
     for name, field in model.model_fields.items():
         if field.is_required() or table.c[name].server_default is not None or table.c[name].identity is not None:

@@ -14,13 +14,12 @@ from math import floor
 
 from app.core import clock
 from app.core.errors import Refusal
-from app.jobs import quoting, solving
+from app.jobs import pricing, quoting, solving
 from app.jobs.collecting import collector_paused
 from app.jobs.tools import Tools
 from app.models import DecisionKind, Job
 from app.models.base import Json
-from app.orchestration.allocations import operations, prices, queries
-from app.orchestration.allocations.forecast import forecast, scaled
+from app.orchestration.allocations import operations, queries
 from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Posed
@@ -36,7 +35,6 @@ ORDERS_A_TRANSACTION = 5_000
 SMALL_BATCH = 200
 # The longest search, and how much longer it is for each order.
 SOLVE_SECONDS, SECONDS_AN_ORDER = 20.0, 0.0004
-PRICE_SECONDS = 3.0
 # The share of the progress that loading is, and with it the search.
 LOADED, SOLVED = 0.1, 0.5
 
@@ -52,7 +50,7 @@ async def handle(job: Job, tools: Tools) -> Json:
             after = loaded.demands[-1].order.id
             await _allocate(loaded, tools, counts, reasons)
         if references is None:
-            await _price(tools)
+            await pricing.price(tools.database)
     return {**{outcome.value: counts[outcome] for outcome in Outcome}, "unallocatedByCode": dict(reasons)}
 
 
@@ -85,21 +83,6 @@ async def _in_chunks(found: Iterator[Verdict]) -> AsyncIterator[list[Verdict]]:
 
 def _next(found: Iterator[Verdict]) -> list[Verdict]:
     return list(islice(found, ORDERS_A_TRANSACTION))
-
-
-async def _price(tools: Tools) -> None:
-    """Leaves prices for the orders that come before the next batch, from the demand that is to be expected."""
-    async with tools.database.reading() as session:
-        expected = await forecast(session, now=clock.now())
-    if expected is None:
-        return
-    posed = Posed(expected.loaded)
-    solution = await solving.allocation(scaled(posed.table, expected.share), seconds=PRICE_SECONDS)
-    found = zip(posed.resources, solution.prices.tolist(), strict=True)
-    worth = {resource.id: price for resource, price in found}
-    await tools.database.run(
-        lambda session: prices.keep(session, prices=worth, resources=posed.resources, now=clock.now())
-    )
 
 
 async def _load(tools: Tools, references: Sequence[str] | None, after: uuid.UUID | None) -> Loaded | None:
@@ -135,7 +118,7 @@ def _source(loaded: Loaded, solution: AllocationSolution, told: Json) -> Source:
     return Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
-        respond_minutes=loaded.network.policy.tender_respond_minutes,
+        rules=loaded.network.policy,
         solver=solution.quality.solver,
         objective_minor=solution.objective,
         bound_minor=None if bound is None else floor(bound),

@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 QuoteKey = tuple[uuid.UUID, uuid.UUID, uuid.UUID, str]
 
 LATER_DAYS = 3
-DAY_SECONDS = 86_400.0
+DAY_SECONDS, HOUR_SECONDS = 86_400.0, 3_600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +104,11 @@ class Network:
 
         return self.remembered(("opening", node.id, day), found)
 
-    def node_cutoff(self, node: FulfilmentNode, service: str, day: date) -> float:
-        """Until when an order of a local day leaves a node by a service, in seconds since 1970."""
-        key = ("node_cutoff", node.id, service, day)
-        return self.remembered(key, lambda: nodes.cutoff(node, day, service=service).timestamp())
-
-    def carrier_cutoff(self, terms: ServiceTerms, day: date, zone: ZoneInfo) -> float:
-        """Until when a service takes shipments of a local day, in seconds since 1970."""
-        key = ("carrier_cutoff", terms.carrier.id, terms.code, day, zone.key)
-        return self.remembered(key, lambda: terms.cutoff(day, zone=zone).timestamp())
+    def throughput(self, node: FulfilmentNode, day: date, *, from_now: bool = False) -> int:
+        """How many shipments a node can handle on a local day, or in what is left of it."""
+        opens, closes = self.opening(node, day)
+        start = max(opens, self.now.timestamp()) if from_now else opens
+        return int(node.throughput_per_hour * max(0.0, (closes - start) / HOUR_SECONDS))
 
     def remembered(self, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
         """What was found before under this key, or is found now."""

@@ -19,6 +19,15 @@ HORIZON = timedelta(hours=24)
 MOST_MOVED = 4.0
 
 
+# In the place of a solver, in a decision: prices decided.
+SOLVER = "bid-prices"
+
+
+def planned(capacity: int, *, since: datetime, now: datetime) -> float:
+    """How many units should be left by now of those that there were."""
+    return capacity * (1.0 - min(1.0, max(0.0, (now - since) / HORIZON)))
+
+
 def moved_price(price_minor: float, planned: float, left: int) -> float:
     """The price now that so many units are left, where so many were planned to be. Plain: the benchmark compiles it."""
     if left <= 0 or price_minor <= 0.0:
@@ -36,8 +45,7 @@ class Bid:
 
     def moved(self, *, left: int, now: datetime) -> float:
         """The price now that so many units are left."""
-        elapsed = min(1.0, max(0.0, (now - self.at) / HORIZON))
-        return moved_price(self.price_minor, self.capacity * (1.0 - elapsed), left)
+        return moved_price(self.price_minor, planned(self.capacity, since=self.at, now=now), left)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +74,15 @@ class Offer:
     ) -> tuple[Limit, int] | None:
         """The limit that lacks most, and how much; None: there is enough of all. `freed` is given back first."""
         back = freed or {}
-        short = {id: amount - limits[id].left - back.get(id, 0) for id, amount in self.uses.items()}
-        worst = max(short, key=lambda key: (short[key], key), default=None)
-        return None if worst is None or short[worst] <= 0 else (limits[worst], short[worst])
+        short = [
+            (missing, id)
+            for id, amount in self.uses.items()
+            if (missing := amount - limits[id].left - back.get(id, 0)) > 0
+        ]
+        if not short:
+            return None
+        missing, worst = max(short)
+        return limits[worst], missing
 
 
 def best(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
+from math import prod
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from app.orchestration.allocations.batches import Batch, Demand, Network, whole
 from app.orchestration.allocations.refusals import Refused, describe, no_stock
 from app.orchestration.allocations.ways import OF_NODE, POSSIBLE, STAGE, STAGES, Column, Stages, columns
 from app.orchestration.carriers.rating import Minors
+from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.carriers.zones import Flags, Numbers
 
 # The cost of what is ruled out; the stage of what needs no reason.
@@ -33,7 +34,8 @@ class Part:
     """So much of an order from one node by one carrier's service. `carriage`: the carrier's price, item by item.
 
     `cost_minor` has the policy's weights in it; `price_minor` is what the carrier charges. `expected_by`: goods that
-    come in until then may be promised for it; None: only those that are there.
+    come in until then may be promised for it; None: only those that are there. `terms`: None where they were agreed on
+    before, and stock and places taken.
     """
 
     node: FulfilmentNode
@@ -47,6 +49,7 @@ class Part:
     expected_by: date | None = None
     on_time_probability: float = 1.0
     grams_co2: float = 0.0
+    terms: ServiceTerms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +62,15 @@ class Candidate:
     window_end: datetime
     costs: Costs
 
-    @property
+    @cached_property
     def cost_minor(self) -> int:
         """All components together."""
         return sum(amount for _, amount in self.costs)
 
-    @property
+    @cached_property
     def on_time_probability(self) -> float:
         """The chance that every part is there in time."""
-        return float(np.prod([part.on_time_probability for part in self.parts]))
+        return prod(part.on_time_probability for part in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +163,7 @@ class Ways:
     def _lacks(self) -> Flags:
         """Whether it is stock that rules a node out: never enough of it, or not yet when it would have to leave."""
         leaving = np.where(self._stages == POSSIBLE, self._days, AT_ONCE)
-        latest = np.array([leaving[self.node_numbers == number].max(axis=0) for number in range(len(self.nodes))])
+        latest = np.maximum.reduceat(leaving, np.searchsorted(self.node_numbers, np.arange(len(self.nodes))))
         return np.asarray((self._ready == NEVER) | ((latest > AT_ONCE) & (latest < self._ready)))
 
     @cached_property
@@ -177,18 +180,20 @@ class Ways:
 
         A row is a node that lacks goods, or else a group of columns; what a node cannot keep is said once.
         """
-        groups, stages = self._groups, self._stages
+        groups = self._groups
         of_group = self.node_numbers[[group[0] for group in groups]]
         is_first = np.concatenate([[True], np.diff(of_group) > 0])
-        lowest = np.array([stages[group].min(axis=0) for group in groups])
-        highest = np.array([stages[group].max(axis=0) for group in groups])
+        columns = [column for group in groups for column in group]
+        starts = np.cumsum([0, *map(len, groups[:-1])])
+        stages = self._stages[columns]
+        lowest, highest = np.minimum.reduceat(stages, starts), np.maximum.reduceat(stages, starts)
         is_said = (highest > max(OF_NODE)) | is_first[:, None]
         is_open = (lowest > POSSIBLE) & is_said & ~self._lacks[of_group]
         reached = np.concatenate(
             [np.where(self._lacks, STAGE["NO_STOCK"], NOT_SAID), np.where(is_open, highest, NOT_SAID)]
         )
-        costs = np.array([self._costs[group].min(axis=0) for group in groups])
-        of_nodes = np.array([costs[of_group == number].min(axis=0) for number in range(len(self.nodes))])
+        costs = np.minimum.reduceat(self._costs[columns], starts)
+        of_nodes = np.minimum.reduceat(costs, np.flatnonzero(is_first))
         ranked = np.lexsort((np.concatenate([of_nodes, costs]), -reached), axis=0)
         return ranked, np.asarray((reached != NOT_SAID).sum(axis=0))
 
@@ -223,9 +228,9 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
     """One way of one demand, by name."""
     node, terms = column.node, column.terms
     window = batch.window(number, later=column.later)
-    costs = tuple((name, int(amounts[number])) for name, amounts in column.parts.items() if amounts[number])
-    carriage = tuple((name, int(amounts[number])) for name, amounts in column.carriage.items() if amounts[number])
-    day = window[0].astimezone(ZoneInfo(node.time_zone)).date()
+    costs = tuple((name, found) for name, amounts in column.parts.items() if (found := amounts.item(number)))
+    carriage = tuple((name, found) for name, amounts in column.carriage.items() if (found := amounts.item(number)))
+    day = window[0].astimezone(network.zone(node)).date()
     handed_over = date.fromordinal(int(column.day[number]))
     part = Part(
         node=node,
@@ -239,6 +244,7 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
         expected_by=network.expected_by(handed_over),
         on_time_probability=float(column.on_time[number]),
         grams_co2=float(column.grams_co2[number]),
+        terms=terms,
     )
     return Candidate(
         id=f"{node.reference}|{terms.carrier.reference}|{terms.code}|{day}",

@@ -14,7 +14,7 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound
 from app.models import DecisionKind, Event, Order, OrderState
-from app.orchestration.allocations import operations, prices, queries
+from app.orchestration.allocations import bidding, operations, prices, queries
 from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Posed
@@ -25,7 +25,6 @@ from app.orchestration.orders import queries as orders
 
 # After so many lost races something else is wrong, and the next batch looks at the order.
 MOST_ATTEMPTS = 8
-SOLVER = "bid-prices"
 RECEIVED = "order.received"
 
 
@@ -55,8 +54,8 @@ def source_of(loaded: Loaded) -> Source:
     return Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
-        respond_minutes=loaded.network.policy.tender_respond_minutes,
-        solver=SOLVER,
+        rules=loaded.network.policy,
+        solver=bidding.SOLVER,
         autonomy=loaded.network.policy.autonomy_of(DecisionKind.ALLOCATION),
     )
 

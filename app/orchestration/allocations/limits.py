@@ -12,8 +12,8 @@ from enum import StrEnum
 from app.models import FulfilmentNode
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.candidates import Part
+from app.orchestration.allocations.rooms import Rooms
 from app.orchestration.carriers.terms import ServiceTerms
-from app.orchestration.nodes import policies as nodes
 
 
 class ResourceKind(StrEnum):
@@ -36,18 +36,11 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What one run works on. `room`: (carrier, day, service) -> shipments still to book, where a day has its own row.
-
-    The service is "" for all of the carrier's together. `node_room`: (node, day) -> shipments still to book.
-    `contracts`: what each contract with a maximum still takes.
-    `waiting`: (node, day) -> shipments that the node has to hand out on the day still.
-    """
+    """What one run works on. `waiting`: (node, day) -> shipments that the node has to hand out on the day still."""
 
     demands: Sequence[Demand]
     network: Network
-    room: Mapping[tuple[uuid.UUID, date, str], int]
-    node_room: Mapping[tuple[uuid.UUID, date], int]
-    contracts: Mapping[uuid.UUID, int]
+    rooms: Rooms
     waiting: Mapping[tuple[uuid.UUID, date], int]
     policy_name: str
     policy_version: int
@@ -70,6 +63,25 @@ class Limits:
         for number in self.of_carrier(self._loaded.network.terms[part.carrier.id, part.service], part.day):
             yield number, 1
 
+    def find(self, id: str) -> Resource | None:
+        """The limit with this id as it is now; None where what it belongs to is no longer there."""
+        kind, key, *rest = id.split("|")
+        network = self._loaded.network
+        if kind in ("stock", "node"):
+            for node in (node for node in network.nodes if str(node.id) == key):
+                if kind == "stock":
+                    self.of_stock(node, rest[0], date.min)
+                else:
+                    self.of_node(node, date.fromisoformat(rest[0]))
+        for terms in network.services:
+            if kind == "carrier" and str(terms.carrier.id) == key:
+                self.of_carrier(terms, date.fromisoformat(rest[0]))
+            for contract in terms.contracts:
+                if kind == "contract" and str(contract.id) == key:
+                    self.of_carrier(terms, contract.valid_until)
+        number = self._numbers.get(id)
+        return None if number is None else self.resources[number]
+
     def of_stock(self, node: FulfilmentNode, sku: str, day: date) -> list[int]:
         """Units of a sku at a node, for what leaves on a day: a limit until the next goods come in, and after each.
 
@@ -89,16 +101,16 @@ class Limits:
         """What the node can still take on the day: by its limit, and by the hours that are left of it."""
 
         def made() -> tuple[ResourceKind, int, str]:
-            loaded = self._loaded
-            still = nodes.daily_throughput(node, day, after=loaded.network.now) - loaded.waiting.get((node.id, day), 0)
-            room = loaded.node_room.get((node.id, day), nodes.daily_throughput(node, day))
+            loaded, network = self._loaded, self._loaded.network
+            still = network.throughput(node, day, from_now=True) - loaded.waiting.get((node.id, day), 0)
+            room = loaded.rooms.nodes.get((node.id, day), network.throughput(node, day))
             return ResourceKind.NODE_THROUGHPUT, min(still, room), f"node {node.reference} on {day}"
 
         return self._number(f"node|{node.id}|{day}", made)
 
     def of_carrier(self, terms: ServiceTerms, day: date) -> list[int]:
         """The carrier's day, that of the service where it has a limit of its own, and contracts with a maximum."""
-        carrier, kind, room = terms.carrier, ResourceKind.CARRIER_CAPACITY, self._loaded.room
+        carrier, kind, room = terms.carrier, ResourceKind.CARRIER_CAPACITY, self._loaded.rooms.carriers
         id = f"carrier|{carrier.id}|{day}"
         left = room.get((carrier.id, day, ""), carrier.daily_limit)
         found = [self._number(id, lambda: (kind, left, f"carrier {carrier.reference} on {day}"))]
@@ -108,7 +120,7 @@ class Limits:
             found.append(self._number(f"{id}|{terms.code}", lambda: (kind, of_service, name)))
         for contract in terms.contracts_on(day):
             if contract.maximum_shipments is not None:
-                known = (kind, self._loaded.contracts.get(contract.id, 0), f"contract {contract.reference}")
+                known = (kind, self._loaded.rooms.contracts.get(contract.id, 0), f"contract {contract.reference}")
                 found.append(self._number(f"contract|{contract.id}", lambda known=known: known))  # type: ignore[misc]
         return found
 

@@ -31,7 +31,19 @@ from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import UNALLOCATED
 from app.orchestration.inventory import operations as stock
 from app.orchestration.tenders import counters
-from app.orchestration.writing import insert_all, one_of, update_all
+from app.orchestration.writing import among, insert_all, update_all
+
+_LOCKED = (
+    select(
+        col(Order.id),
+        col(Order.state),
+        col(Order.version),
+        select(func.count()).where(col(Shipment.order_id) == col(Order.id)).scalar_subquery(),
+    )
+    .where(among(Order.id, "orders"))
+    .order_by(col(Order.reference))
+    .with_for_update(key_share=True, of=Order)
+)
 
 
 class Outcome(StrEnum):
@@ -52,21 +64,22 @@ async def adopt(
     loaded, or whose stock or capacity went to another meanwhile, is left for the next run.
     """
     verdicts = sorted(verdicts, key=lambda verdict: verdict.demand.order.reference)
-    versions = await _locked(session, [verdict.demand.order.id for verdict in verdicts])
-    numbers = await _shipment_counts(session, list(versions))
+    locked = await _locked(session, [verdict.demand.order.id for verdict in verdicts])
     counts = dict.fromkeys(Outcome, 0)
     winners: list[Winner] = []
     left: list[Verdict] = []
     for verdict in verdicts:
         order = verdict.demand.order
-        if versions[order.id] != (OrderState.RECEIVED, order.version):
+        state, version, shipments = locked[order.id]
+        if (state, version) != (OrderState.RECEIVED, order.version):
             counts[Outcome.MOVED_ON] += 1
         elif verdict.chosen is None:
             left.append(verdict)
         else:
-            first = numbers.get(order.id, 0) + 1
-            winners.append(Winner(order=order, verdict=verdict, chosen=verdict.chosen, first_number=first))
-    await _leave(session, left, asked=numbers.keys(), source=source, now=now)
+            chosen, first = verdict.chosen, shipments + 1
+            winners.append(Winner(order=order, verdict=verdict, chosen=chosen, first_number=first))
+    asked = {key for key, (_, _, shipments) in locked.items() if shipments}
+    await _leave(session, left, asked=asked, source=source, now=now)
     counts[Outcome.UNALLOCATED] += len(left)
     acting: list[Winner] = []
     for winner in winners:
@@ -82,15 +95,13 @@ async def adopt(
     return counts
 
 
-async def _locked(session: AsyncSession, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[OrderState, int]]:
-    """The state and version of each order, locked; the rest is as it was loaded, where the version is."""
-    found = await session.execute(
-        select(col(Order.id), col(Order.state), col(Order.version))
-        .where(one_of(Order.id, keys))
-        .order_by(col(Order.reference))
-        .with_for_update(key_share=True)
-    )
-    return {key: (state, version) for key, state, version in found.all()}
+async def _locked(session: AsyncSession, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[OrderState, int, int]]:
+    """The state and version of each order, locked, and how many shipments it has had.
+
+    The rest is as it was loaded, where the version is; the shipments, too, as each raises it.
+    """
+    found = await session.execute(_LOCKED, {"orders": list(keys)})
+    return {key: (state, version, shipments) for key, state, version, shipments in found.all()}
 
 
 async def _served(session: AsyncSession, winners: Sequence[Winner], *, now: datetime) -> list[Winner]:
@@ -105,19 +116,12 @@ def _levels(winners: Sequence[Winner]) -> set[tuple[uuid.UUID, str]]:
     return {(part.node.id, sku) for winner in winners for part in winner.chosen.parts for sku in part.quantities}
 
 
-async def _shipment_counts(session: AsyncSession, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
-    found = await session.execute(
-        select(col(Shipment.order_id), func.count())
-        .where(one_of(Shipment.order_id, order_ids))
-        .group_by(col(Shipment.order_id))
-    )
-    return {row[0]: row[1] for row in found.all()}
-
-
 async def _leave(
     session: AsyncSession, left: Sequence[Verdict], *, asked: Collection[uuid.UUID], source: Source, now: datetime
 ) -> None:
     """Says why these orders got nothing, once for each reason. `asked`: for which of them a carrier may have been."""
+    if not left:
+        return
     news = [
         verdict for verdict in left if (verdict.demand.order.unassigned or {}).get("code") != _reason(verdict)["code"]
     ]

@@ -137,7 +137,7 @@ def _source(loaded: Loaded, choice: Choice, overrides: uuid.UUID | None, *, acto
     return Source(
         policy_name=loaded.policy_name,
         policy_version=loaded.policy_version,
-        respond_minutes=loaded.network.policy.tender_respond_minutes,
+        rules=loaded.network.policy,
         solver=BY_HAND,
         detail={"by": actor.name, "reason": choice.reason.strip()},
         overrides_id=overrides,

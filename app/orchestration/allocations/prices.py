@@ -11,16 +11,21 @@ from app.core.ids import new_id
 from app.models import BidPrice
 from app.orchestration.allocations.bidding import Bid
 from app.orchestration.allocations.limits import Resource
-from app.orchestration.writing import insert_all, one_of
+from app.orchestration.writing import among, insert_all
 
 # Prices below half a minor unit decide nothing.
 LEAST_MINOR = 0.5
+# The row that stands for the run itself: it is there even where nothing is worth anything.
+RUN = "run"
+_BIDS = select(col(BidPrice.resource), col(BidPrice.price_minor), col(BidPrice.capacity), col(BidPrice.at)).where(
+    among(BidPrice.resource, "resources")
+)
 
 
 async def keep(
-    session: AsyncSession, *, prices: Mapping[str, float], resources: Collection[Resource], now: datetime
+    session: AsyncSession, *, prices: Mapping[str, float], resources: Collection[Resource], orders: int, now: datetime
 ) -> int:
-    """Replaces all prices by those of a batch; answers how many limits are worth something."""
+    """Replaces all prices by those for so many orders to come; answers how many limits are worth something."""
     capacities = {resource.id: resource.capacity for resource in resources}
     worth = {id: price for id, price in prices.items() if price >= LEAST_MINOR and id in capacities}
     await session.execute(delete(BidPrice).where(col(BidPrice.at) <= now))
@@ -39,13 +44,20 @@ async def keep(
             for id, price in sorted(worth.items())
         ],
     )
+    session.add(BidPrice(resource=RUN, price_minor=0.0, capacity=orders, at=now))
     return len(worth)
+
+
+async def run(session: AsyncSession) -> BidPrice | None:
+    """When prices were last worked out, and for how many orders: its capacity; None: never."""
+    found: BidPrice | None = await session.scalar(select(BidPrice).where(col(BidPrice.resource) == RUN))
+    return found
 
 
 async def bids(session: AsyncSession, resources: Collection[str]) -> dict[str, Bid]:
     """The prices of these limits; those that are worth nothing are left out."""
-    found = await session.scalars(select(BidPrice).where(one_of(BidPrice.resource, resources)))
-    return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found}
+    found = await session.execute(_BIDS, {"resources": list(resources)})
+    return {row.resource: Bid(price_minor=row.price_minor, capacity=row.capacity, at=row.at) for row in found.all()}
 
 
 async def of_limits(session: AsyncSession, limits: Collection[Resource], *, now: datetime) -> dict[str, float]:
@@ -53,6 +65,12 @@ async def of_limits(session: AsyncSession, limits: Collection[Resource], *, now:
     left = {limit.id: limit.capacity for limit in limits}
     found = await bids(session, list(left))
     return {id: bid.moved(left=left[id], now=now) for id, bid in found.items()}
+
+
+def sku_of(resource: str) -> str | None:
+    """The good whose stock a limit is; None where it is none."""
+    kind, _, *rest = resource.split("|")
+    return rest[0] if kind == "stock" else None
 
 
 def day_of(resource: str) -> date | None:

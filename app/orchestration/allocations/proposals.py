@@ -4,11 +4,11 @@ A proposal holds neither stock nor capacity: both are taken when it is agreed to
 """
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Select, Uuid, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -31,7 +31,7 @@ from app.models import (
     Shipment,
     TenderMode,
 )
-from app.orchestration.allocations.adoption import Winner, parts
+from app.orchestration.allocations.adoption import Winner, allocation_of
 from app.orchestration.allocations.telling import Source, decision, subject_of
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
@@ -47,8 +47,9 @@ from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies import queries as rules
 from app.orchestration.shipments import births
 from app.orchestration.shipments.births import Birth
+from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import operations as tenders
-from app.orchestration.writing import insert_all, one_of
+from app.orchestration.writing import insert_all
 
 ACTION = "COMMIT_ALLOCATION"
 Row = dict[str, Any]
@@ -91,7 +92,8 @@ async def propose(session: AsyncSession, winner: Winner, *, source: Source, now:
 
 
 def _rows(winner: Winner, *, now: datetime) -> Iterator[Row]:
-    for _, allocation, _ in parts(winner, now=now):
+    for part in winner.chosen.parts:
+        allocation = allocation_of(winner, part, now=now)
         yield {**allocation, "state": AllocationState.PROPOSED}
 
 
@@ -115,7 +117,7 @@ async def agree(session: AsyncSession, *, order_id: uuid.UUID, version: int, act
     await exceptions.settle(
         session, kind=UNALLOCATED, subject_id=order.id, resolution="The order was allocated.", now=now
     )
-    await _ask(session, [birth for birth in born if not birth.is_assigned], carriers, now=now)
+    await _ask(session, [birth for birth in born if birth.begins_with is None], carriers, now=now)
 
 
 async def dismiss(session: AsyncSession, *, order_id: uuid.UUID, actor: Principal, now: datetime) -> None:
@@ -131,22 +133,17 @@ async def dismiss(session: AsyncSession, *, order_id: uuid.UUID, actor: Principa
         await jobs.ensure_queued(session, kind=JobKind.ALLOCATE_ORDERS, actor=SYSTEM, now=now)
 
 
-async def unwanted_carriers(session: AsyncSession, order_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
-    """The carriers of proposals that a person dismissed: order -> carriers."""
-    found = await session.execute(
-        select(col(Decision.order_id), col(Decision.chosen)["carrierId"].astext).where(
-            one_of(Decision.order_id, order_ids),
-            col(Decision.kind) == DecisionKind.ALLOCATION,
-            ~col(Decision.automatic),
-            col(Decision.shipment_id).is_(None),
-            col(Decision.overridden_by).is_not(None),
-        )
+def unwanted(order_is_meant: ColumnElement[bool]) -> Select[tuple[uuid.UUID, uuid.UUID]]:
+    """The carriers of proposals that a person dismissed: order, carrier. The condition is on decisions."""
+    carrier = cast(col(Decision.chosen)["carrierId"].astext, Uuid)
+    return select(col(Decision.order_id), carrier).where(
+        order_is_meant,
+        col(Decision.kind) == DecisionKind.ALLOCATION,
+        ~col(Decision.automatic),
+        col(Decision.shipment_id).is_(None),
+        col(Decision.overridden_by).is_not(None),
+        carrier.is_not(None),
     )
-    answer: dict[uuid.UUID, set[uuid.UUID]] = {}
-    for order_id, carrier_id in found.all():
-        if order_id is not None and carrier_id is not None:
-            answer.setdefault(order_id, set()).add(uuid.UUID(carrier_id))
-    return answer
 
 
 async def _locked(session: AsyncSession, order_id: uuid.UUID) -> Order:
@@ -218,10 +215,15 @@ async def _births(
             allocation=allocation.model_dump(),
             lines=lines,
             quantities=_quantities(allocation),
-            is_assigned=carriers[allocation.carrier_id].tender_mode is TenderMode.AUTOMATIC,
+            begins_with=ShipmentEvent.ASSIGN if _is_told(carriers[allocation.carrier_id]) else None,
         )
         for number, allocation in enumerate(proposed, start=int(before or 0) + 1)
     ]
+
+
+def _is_told(carrier: Carrier) -> bool:
+    """Whether it takes what it is given."""
+    return carrier.tender_mode is TenderMode.AUTOMATIC
 
 
 def _allocate(

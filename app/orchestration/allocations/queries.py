@@ -3,10 +3,11 @@
 import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, select, true
+from sqlalchemy import ColumnElement, CompoundSelect, false, func, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,21 +15,21 @@ from app.auth.principals import STAFF, SYSTEM, Principal, PrincipalKind
 from app.learning.lateness import PunctualityTable
 from app.models import (
     Allocation,
-    CarrierCapacity,
-    CarrierContract,
+    Decision,
     FulfilmentNode,
     Hold,
     HoldPart,
     HoldState,
-    NodeCapacity,
     Order,
     OrderState,
+    Product,
     Shipment,
     Vehicle,
 )
 from app.orchestration.allocations import proposals
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.limits import Loaded
+from app.orchestration.allocations.rooms import left
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.inventory import queries as stock
@@ -40,10 +41,14 @@ from app.orchestration.policies.queries import Current
 from app.orchestration.products import queries as products
 from app.orchestration.shipments.policies import AT_NODE
 from app.orchestration.tenders import queries as tenders
-from app.orchestration.writing import one_of
+from app.orchestration.writing import among, one_of
 
 # What is read of the setting may be so old before a single order is decided by it.
 FRESH = timedelta(minutes=1)
+# Order, and a carrier that it is not offered to.
+_DECLINED: CompoundSelect[uuid.UUID, uuid.UUID] = union_all(
+    tenders.declined(among(Shipment.order_id, "orders")), proposals.unwanted(among(Decision.order_id, "orders"))
+)
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
 
@@ -90,7 +95,10 @@ async def waiting(
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What changes by the hour at most, and may be read once for many orders."""
+    """What changes by the hour at most, and may be read once for many orders.
+
+    `products` and `calendar` remember the goods, and the hours and cut-offs, that were asked for so far.
+    """
 
     nodes: Sequence[FulfilmentNode]
     services: Sequence[ServiceTerms]
@@ -99,13 +107,15 @@ class Setting:
     punctuality: PunctualityTable
     waiting: Mapping[tuple[uuid.UUID, date], int]
     read_at: datetime
+    products: dict[str, Product] = field(default_factory=dict)
+    calendar: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
 
 async def setting(session: AsyncSession, *, now: datetime) -> Setting:
     """Nodes, services, fleets, rules, and how punctual each lane has been."""
     return Setting(
         nodes=await nodes.active(session),
-        services=await carriers.services(session, since=now.date()),
+        services=await carriers.services(session, since=_yesterday(now)),
         fleets=await _fleets(session),
         policy=await rules.current_version(session),
         punctuality=await lanes.punctuality(session, now=now),
@@ -131,37 +141,49 @@ async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Sett
     """These orders with all that they can be served from."""
     keys = [order.id for order in found]
     lines = await orders.lines_of(session, SYSTEM, keys)
-    declined = await tenders.declined_carriers(session, keys)
-    for order_id, unwanted in (await proposals.unwanted_carriers(session, keys)).items():
-        declined.setdefault(order_id, set()).update(unwanted)
+    declined: dict[uuid.UUID, set[uuid.UUID]] = {}
+    for order_id, carrier_id in (await session.execute(_DECLINED, {"orders": keys})).all():
+        declined.setdefault(order_id, set()).add(carrier_id)
     demands = [Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found]
     return await around(session, demands, setting=setting, now=now)
 
 
-async def around(session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime) -> Loaded:
-    """All that these demands can be served from, stock and capacity as they are now."""
-    skus = {line.sku for demand in demands for line in demand.lines}
-    today = now.date() - timedelta(days=1)  # it may still be yesterday somewhere
+async def around(
+    session: AsyncSession, demands: Sequence[Demand], *, setting: Setting, now: datetime, also: Collection[str] = ()
+) -> Loaded:
+    """All that these demands can be served from, stock and capacity as they are now. `also`: further skus' stock."""
+    skus = {line.sku for demand in demands for line in demand.lines}.union(also)
+    available, rooms = await left(session, skus, since=_yesterday(now))
     return Loaded(
         demands=demands,
         network=Network(
             nodes=setting.nodes,
             services=setting.services,
-            available=await stock.available_by_node(session, skus),
+            available=available,
             inbound=await _inbound(session, skus, setting, now=now),
             fleets=setting.fleets,
             policy=setting.policy.document,
             now=now,
-            products=await products.by_skus(session, skus),
+            products=await _products(session, skus, setting),
             punctuality=setting.punctuality,
+            calendar=setting.calendar,
         ),
-        room=await _room(session, since=today),
-        node_room=await _node_room(session, since=today),
-        contracts=await _contract_room(session, since=today),
+        rooms=rooms,
         waiting=setting.waiting,
         policy_name=setting.policy.name,
         policy_version=setting.policy.version,
     )
+
+
+def _yesterday(now: datetime) -> date:
+    """The first day that still counts: it may be that day somewhere."""
+    return now.date() - timedelta(days=1)
+
+
+async def _products(session: AsyncSession, skus: Collection[str], setting: Setting) -> Mapping[str, Product]:
+    if unknown := [sku for sku in skus if sku not in setting.products]:
+        setting.products.update(await products.by_skus(session, unknown))
+    return setting.products
 
 
 async def _inbound(
@@ -185,39 +207,6 @@ async def _fleets(session: AsyncSession) -> set[tuple[uuid.UUID, uuid.UUID]]:
         select(col(Vehicle.carrier_id), col(Vehicle.node_id)).where(col(Vehicle.is_active)).distinct()
     )
     return {(carrier_id, node_id) for carrier_id, node_id in found.all()}
-
-
-async def _room(session: AsyncSession, *, since: date) -> dict[tuple[uuid.UUID, date, str], int]:
-    found = await session.execute(
-        select(
-            col(CarrierCapacity.carrier_id),
-            col(CarrierCapacity.date),
-            col(CarrierCapacity.service),
-            col(CarrierCapacity.daily_limit) - col(CarrierCapacity.booked),
-        ).where(col(CarrierCapacity.date) >= since)
-    )
-    return {(carrier_id, day, service): left for carrier_id, day, service, left in found.all()}
-
-
-async def _node_room(session: AsyncSession, *, since: date) -> dict[tuple[uuid.UUID, date], int]:
-    found = await session.execute(
-        select(
-            col(NodeCapacity.node_id),
-            col(NodeCapacity.date),
-            col(NodeCapacity.daily_limit) - col(NodeCapacity.booked),
-        ).where(col(NodeCapacity.date) >= since)
-    )
-    return {(node_id, day): left for node_id, day, left in found.all()}
-
-
-async def _contract_room(session: AsyncSession, *, since: date) -> dict[uuid.UUID, int]:
-    """What contracts with a maximum still take."""
-    found = await session.execute(
-        select(col(CarrierContract.id), col(CarrierContract.maximum_shipments) - col(CarrierContract.booked)).where(
-            col(CarrierContract.valid_until) >= since, col(CarrierContract.maximum_shipments).is_not(None)
-        )
-    )
-    return {contract_id: int(left or 0) for contract_id, left in found.all()}
 
 
 async def _waiting(session: AsyncSession) -> dict[tuple[uuid.UUID, date], int]:

@@ -12,7 +12,7 @@ from app.orchestration.allocations.verdicts import Verdict
 from app.orchestration.allocations.ways import QUOTE
 from app.orchestration.allocations.why import Lost
 from app.orchestration.events.log import Subject
-from app.orchestration.policies.documents import Autonomy
+from app.orchestration.policies.documents import Autonomy, PolicyDocument
 
 # All nodes and carriers of a usual network; a larger one keeps those that came closest.
 MOST_ALTERNATIVES = 60
@@ -26,14 +26,14 @@ BY_HAND = "by-hand"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Whose rules and which solver decided. `respond_minutes`: how long a carrier that is asked may think.
+    """Whose rules and which solver decided.
 
     `bound_minor` is proved: no answer to the whole batch costs less than it; `objective_minor` is what this one costs.
     """
 
     policy_name: str
     policy_version: int
-    respond_minutes: int
+    rules: PolicyDocument
     solver: str
     solver_version: str = "1"
     objective_minor: int | None = None
@@ -124,8 +124,10 @@ def _ruled_out(way: RuledOut, *, currency: str) -> Json:
 
 def told(candidate: Candidate, part: Part, *, currency: str) -> Json:
     """A way to serve an order, as a decision keeps it; `part` is the one that the decision is about."""
-    others = [{"node": other.node.reference, "carrier": other.carrier.reference} for other in candidate.parts]
-    shared = {"sharedWith": [other for other in others if other["node"] != part.node.reference]}
+    shared: Json = {}
+    if len(candidate.parts) > 1:
+        others = [{"node": other.node.reference, "carrier": other.carrier.reference} for other in candidate.parts]
+        shared = {"sharedWith": [other for other in others if other["node"] != part.node.reference]}
     return {
         "nodeId": str(part.node.id),
         "node": part.node.reference,
@@ -141,7 +143,7 @@ def told(candidate: Candidate, part: Part, *, currency: str) -> Json:
         "priceSource": QUOTED if QUOTE in dict(part.carriage) else BY_RATE_CARD,
         "probabilityOnTime": round(candidate.on_time_probability, 4),
         "gramsCo2": round(part.grams_co2),
-        **(shared if len(candidate.parts) > 1 else {}),
+        **shared,
     }
 
 

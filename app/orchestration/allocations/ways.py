@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.learning.commitments import shortfall_probability
 from app.models import CarrierContract, CarrierKind, FulfilmentNode
-from app.orchestration.allocations.batches import DAY_SECONDS, LATER_DAYS, Batch, Network
+from app.orchestration.allocations.batches import DAY_SECONDS, HOUR_SECONDS, LATER_DAYS, Batch, Network
 from app.orchestration.carriers import rating
 from app.orchestration.carriers.rating import Minors, Trips
 from app.orchestration.carriers.terms import ServiceTerms
@@ -27,7 +27,6 @@ DETOUR_FACTOR = 1.3
 METRES_PER_SECOND = 8.0
 METRES_PER_KM = 1_000.0
 KG_PER_TONNE = 1_000.0
-HOUR_SECONDS = 3_600.0
 # The one item of a price that a carrier's gateway quoted.
 QUOTE = "quote"
 
@@ -60,7 +59,8 @@ class Column:
     """One way for each demand of a batch. `stage`: POSSIBLE, or what rules it out; stock is not looked at here.
 
     `day`: the local day, as an ordinal, on which the node hands over and the carrier takes it. `parts`: minor units by
-    component, weights of the policy included. `carriage`: the carrier's price, item by item, without weights.
+    component, weights of the policy included, `cost` all together. `carriage`: the carrier's price, item by item,
+    without weights.
     """
 
     node: FulfilmentNode
@@ -70,14 +70,10 @@ class Column:
     day: Numbers
     earliest: Floats
     parts: dict[str, Minors]
+    cost: Minors
     carriage: dict[str, Minors]
     on_time: Floats
     grams_co2: Floats
-
-    @property
-    def cost(self) -> Minors:
-        """All components together."""
-        return np.asarray(sum(self.parts.values()), dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +182,7 @@ def _of_day(
         ),
         "emissions": _minor(weights.emissions_minor_per_kg * grams / KG_PER_TONNE),
     }
+    cost = np.asarray(sum(parts.values()), dtype=np.int64)
     for number, node in enumerate(about.nodes):
         yield Column(
             node=node,
@@ -195,6 +192,7 @@ def _of_day(
             day=days.handed_over[number],
             earliest=earliest[number],
             parts={name: amounts[number] for name, amounts in parts.items()},
+            cost=cost[number],
             carriage={name: amounts[number] for name, amounts in carriage.items()},
             on_time=on_time[number],
             grams_co2=grams[number],
@@ -236,22 +234,25 @@ def _days(
     runs = np.empty(shape, dtype=bool)
     for number, node in enumerate(places):
         unique, place = distinct(batch.days(network.zone(node), later=later, now=network.now))
-        found = [_day(node, terms, date.fromordinal(ordinal), network) for ordinal in unique.tolist()]
+        found = [_day(node, terms, ordinal, network) for ordinal in unique.tolist()]
         rows[:, number] = np.array([row[:4] for row in found]).T[:, place]
         runs[number] = np.array([row[4] for row in found])[place]
     return _Days(handed_over=rows[0].astype(np.int64), cutoff=rows[1], opens=rows[2], closes=rows[3], runs=runs)
 
 
 def _day(
-    node: FulfilmentNode, terms: ServiceTerms, delivered: date, network: Network
+    node: FulfilmentNode, terms: ServiceTerms, ordinal: int, network: Network
 ) -> tuple[int, float, float, float, bool]:
     """The day of handing over, cut-off, opening, closing, and whether the service runs."""
-    handed = delivered - timedelta(days=terms.document.transit_days)
-    opens, closes = network.opening(node, handed)
-    cutoff = min(
-        network.node_cutoff(node, terms.code, handed), network.carrier_cutoff(terms, handed, network.zone(node))
-    )
-    return handed.toordinal(), cutoff, opens, closes, terms.runs_on(delivered)
+
+    def found() -> tuple[int, float, float, float, bool]:
+        delivered = date.fromordinal(ordinal)
+        handed = delivered - timedelta(days=terms.document.transit_days)
+        opens, closes = network.opening(node, handed)
+        cutoff = min(nodes.cutoff(node, handed, service=terms.code), terms.cutoff(handed, zone=network.zone(node)))
+        return handed.toordinal(), cutoff.timestamp(), opens, closes, terms.runs_on(delivered)
+
+    return network.remembered(("day", node.id, terms.carrier.id, terms.code, ordinal), found)
 
 
 def distinct(numbers: Numbers) -> tuple[Numbers, Numbers]:

@@ -42,20 +42,22 @@ class Lost:
 
 def lost(chosen: Offer | None, others: Sequence[Offer], limits: Mapping[str, Limit], *, currency: str) -> list[Lost]:
     """Why each of the others lost, those that came closest first."""
-    found = [_lost(offer, chosen, limits, currency=currency) for offer in others]
+    paid = 0.0 if chosen is None else chosen.scarcity(limits)
+    found = [_lost(offer, chosen, limits, paid=paid, currency=currency) for offer in others]
     return sorted(
         found, key=lambda each: (each.offer.candidate.cost_minor + each.scarcity_minor, each.offer.candidate.id)
     )
 
 
-def _lost(offer: Offer, chosen: Offer | None, limits: Mapping[str, Limit], *, currency: str) -> Lost:
+def _lost(offer: Offer, chosen: Offer | None, limits: Mapping[str, Limit], *, paid: float, currency: str) -> Lost:
+    """`paid`: the scarcity of the one chosen."""
     scarcity = offer.scarcity(limits)
-    code, detail = _reason(offer, chosen, limits, scarcity=scarcity, currency=currency)
+    code, detail = _reason(offer, chosen, limits, scarcity=scarcity, paid=paid, currency=currency)
     return Lost(offer=offer, code=code, detail=detail, scarcity_minor=round(scarcity))
 
 
 def _reason(
-    offer: Offer, chosen: Offer | None, limits: Mapping[str, Limit], *, scarcity: float, currency: str
+    offer: Offer, chosen: Offer | None, limits: Mapping[str, Limit], *, scarcity: float, paid: float, currency: str
 ) -> tuple[str, str]:
     short = offer.lacking(limits, freed=None if chosen is None else chosen.uses)
     if short is not None:
@@ -64,7 +66,7 @@ def _reason(
     if chosen is None:
         return "NOT_WORTH_SERVING", "It costs more than leaving the order out."
     dearer = offer.candidate.cost_minor - chosen.candidate.cost_minor
-    scarcer = scarcity - chosen.scarcity(limits)
+    scarcer = scarcity - paid
     if dearer >= 0 and dearer + scarcer >= LEAST_MINOR:
         return "COSTS_MORE", _costs_more(offer, chosen, limits, dearer=dearer, scarcer=scarcer, currency=currency)
     if scarcer > -dearer:

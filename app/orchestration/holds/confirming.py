@@ -12,7 +12,7 @@ from app.auth.principals import SYSTEM, Principal
 from app.core.errors import NotFound
 from app.core.ids import from_global
 from app.models import Carrier, FulfilmentNode, Hold, HoldPart, HoldState, Order
-from app.orchestration.allocations import adoption, deciding
+from app.orchestration.allocations import adoption, bidding
 from app.orchestration.allocations.adoption import Winner
 from app.orchestration.allocations.batches import Demand
 from app.orchestration.allocations.candidates import Candidate, Part
@@ -145,6 +145,6 @@ async def _source(session: AsyncSession) -> Source:
     return Source(
         policy_name=policy.name,
         policy_version=policy.version,
-        respond_minutes=policy.document.tender_respond_minutes,
-        solver=deciding.SOLVER,
+        rules=policy.document,
+        solver=bidding.SOLVER,
     )

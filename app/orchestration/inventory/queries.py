@@ -12,7 +12,6 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import FulfilmentNode, InboundDelivery, InventoryLevel
 from app.orchestration.paging import Page, page
-from app.orchestration.writing import one_of
 
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
@@ -82,19 +81,4 @@ async def deliveries_of(
     answer: dict[tuple[uuid.UUID, str], list[InboundDelivery]] = {key: [] for key in keys}
     for delivery in found:
         answer[delivery.node_id, delivery.sku].append(delivery)
-    return answer
-
-
-async def available_by_node(session: AsyncSession, skus: Collection[str]) -> dict[uuid.UUID, dict[str, int]]:
-    """What can still be promised of these skus: node -> sku -> quantity above zero."""
-    found = await session.execute(
-        select(
-            col(InventoryLevel.node_id),
-            col(InventoryLevel.sku),
-            col(InventoryLevel.on_hand) - col(InventoryLevel.reserved),
-        ).where(one_of(InventoryLevel.sku, skus), col(InventoryLevel.on_hand) > col(InventoryLevel.reserved))
-    )
-    answer: dict[uuid.UUID, dict[str, int]] = {}
-    for node_id, sku, quantity in found:
-        answer.setdefault(node_id, {})[sku] = quantity
     return answer

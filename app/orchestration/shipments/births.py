@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
 
 from app.auth.principals import Principal
 from app.core.ids import new_id
@@ -24,7 +25,8 @@ Row = dict[str, Any]
 class Birth:
     """A shipment to come, of `quantities` (sku -> quantity) of the order's lines, the `number`th of its order.
 
-    `allocation` holds the columns of its allocation. `is_assigned`: its carrier takes what it is given, unasked.
+    `allocation` holds the columns of its allocation. `begins_with`: what happens to it at once, ASSIGN where its
+    carrier takes what it is given, TENDER where that is asked.
     """
 
     id: uuid.UUID
@@ -33,7 +35,7 @@ class Birth:
     allocation: Mapping[str, Any]
     lines: Sequence[OrderLine]
     quantities: Mapping[str, int]
-    is_assigned: bool = False
+    begins_with: ShipmentEvent | None = None
 
     @property
     def reference(self) -> str:
@@ -43,24 +45,32 @@ class Birth:
     @property
     def state(self) -> ShipmentState:
         """The state that it is born in."""
-        if not self.is_assigned:
+        if self.begins_with is None:
             return ShipmentState.PENDING
-        return policies.NEXT[ShipmentState.PENDING, ShipmentEvent.ASSIGN]
+        return policies.NEXT[ShipmentState.PENDING, self.begins_with]
 
 
 async def insert(session: AsyncSession, births: Sequence[Birth], *, now: datetime) -> None:
     """Writes the rows; the events are the caller's. The orders are locked and the goods reserved."""
-    await insert_all(session, Shipment, [_row(birth, now=now) for birth in births])
-    await insert_all(session, ShipmentLine, [line for birth in births for line in _lines(birth)])
+    for model, of_model in rows(births, now=now).items():
+        await insert_all(session, model, of_model)
+
+
+def rows(births: Sequence[Birth], *, now: datetime) -> dict[type[SQLModel], list[Row]]:
+    """The rows to be written, by table."""
+    return {
+        Shipment: [_row(birth, now=now) for birth in births],
+        ShipmentLine: [line for birth in births for line in _lines(birth)],
+    }
 
 
 def events(birth: Birth, *, actor: Principal, now: datetime) -> list[Row]:
-    """What the log says of it: that it was created, and, where it was, assigned."""
+    """What the log says of it: that it was created, and what it begins with."""
     said = [_event(birth, "shipment.created", {"lines": dict(birth.quantities)}, actor=actor, now=now)]
-    if birth.is_assigned:
+    if birth.begins_with is not None:
         window = {name: birth.allocation[f"window_{name}"].isoformat() for name in ("start", "end")}
         data = {"state": birth.state.value, "window": window}
-        said.append(_event(birth, policies.LOG_TYPE[ShipmentEvent.ASSIGN], data, actor=actor, now=now))
+        said.append(_event(birth, policies.LOG_TYPE[birth.begins_with], data, actor=actor, now=now))
     return said
 
 
@@ -88,7 +98,7 @@ def _row(birth: Birth, *, now: datetime) -> Row:
         "estimated_minor": allocation["price_minor"],
         "currency": allocation["currency"],
         "created_at": now,
-        "version": int(birth.is_assigned),
+        "version": int(birth.begins_with is not None),
     }
 
 

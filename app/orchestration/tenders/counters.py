@@ -1,9 +1,11 @@
 """Counter prices: what a carrier that declined would have done it for, and who agrees to that."""
 
 import uuid
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,7 +17,10 @@ from app.models.base import Json
 from app.orchestration.jobs import operations as jobs
 from app.orchestration.policies import queries as rules
 from app.orchestration.tenders import offers
+from app.orchestration.writing import one_of
 
+# Order and carrier -> the price, and when it was agreed to.
+AgreedPrices = Mapping[tuple[uuid.UUID, uuid.UUID], tuple[int, datetime | None]]
 ACTION = "AGREE_TO_COUNTER_PRICE"
 
 
@@ -25,7 +30,7 @@ async def agree_at_once(
     """Asks the carrier again at its counter price, where the policy agrees to so much more; once per carrier."""
     policy = await rules.current(session)
     limit = declined.price_minor * (100 + policy.tendering.counter_above_percent) / 100
-    is_first = (await agreed_price(session, shipment, declined.carrier_id))[0] is None
+    is_first = (order.id, declined.carrier_id) not in await agreed_prices(session, [order.id])
     if declined.counter_minor is None or declined.counter_minor > limit or not is_first:
         return False
     carrier = await session.get(Carrier, declined.carrier_id)
@@ -58,23 +63,23 @@ async def agree(session: AsyncSession, *, tender_id: uuid.UUID, now: datetime) -
     return tender
 
 
-async def agreed_price(
-    session: AsyncSession, shipment: Shipment, carrier_id: uuid.UUID
-) -> tuple[int | None, datetime | None]:
-    """The counter price of this carrier for this order that was agreed to, and when."""
+async def agreed_prices(session: AsyncSession, order_ids: Collection[uuid.UUID]) -> AgreedPrices:
+    """The latest counter prices that were agreed to, of these orders."""
+    if not order_ids:
+        return {}
     found = await session.execute(
-        select(col(Tender.counter_minor), col(Tender.counter_accepted_at))
-        .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
-        .where(
-            col(Shipment.order_id) == shipment.order_id,
-            col(Tender.carrier_id) == carrier_id,
-            col(Tender.counter_accepted_at).is_not(None),
+        select(
+            col(Shipment.order_id),
+            col(Tender.carrier_id),
+            col(Tender.counter_minor),
+            col(Tender.counter_accepted_at),
         )
-        .order_by(col(Tender.id).desc())
-        .limit(1)
+        .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
+        .where(one_of(Shipment.order_id, order_ids), col(Tender.counter_accepted_at).is_not(None))
+        .ext(distinct_on(col(Shipment.order_id), col(Tender.carrier_id)))
+        .order_by(col(Shipment.order_id), col(Tender.carrier_id), col(Tender.id).desc())
     )
-    row = found.one_or_none()
-    return (None, None) if row is None else (row[0], row[1])
+    return {(order_id, carrier_id): (price, at) for order_id, carrier_id, price, at in found.all() if price is not None}
 
 
 async def suggestion(session: AsyncSession, order_id: uuid.UUID) -> Json | None:

@@ -1,19 +1,23 @@
 """One offer to one carrier: making it, ending it, and what the log says of it. Leaves out who comes next."""
 
+import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
-from app.models import Allocation, Carrier, Shipment, Tender
+from app.models import Allocation, Carrier, Event, Shipment, Tender
 from app.models.base import Json
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.tenders.policies import OPEN, TenderEvent, next_state
+
+OFFERED = "tender.offered"
 
 
 async def open_tenders(session: AsyncSession, shipment: Shipment) -> list[Tender]:
@@ -35,7 +39,7 @@ def offer(
     tender.state = next_state(tender, TenderEvent.OFFER)
     tender.offered_at, tender.respond_by = now, respond_by
     tender.version += 1
-    record(session, tender, shipment, type="tender.offered", actor=actor, now=now, data={"place": tender.place})
+    record(session, tender, shipment, type=OFFERED, actor=actor, now=now, data={"place": tender.place})
 
 
 def respond_by(*, now: datetime, minutes: int, carrier: Carrier, latest: datetime | None = None) -> datetime:
@@ -103,19 +107,39 @@ def record(
     data: Json | None = None,
 ) -> None:
     """The event of what happened to a tender."""
-    happened = type.partition(".")[2]
-    log.append(
-        session,
+    told = entry(
+        tender_id=tender.id,
+        carrier_id=tender.carrier_id,
+        respond_by=tender.respond_by,
+        reference=shipment.reference,
+        order_id=shipment.order_id,
         type=type,
-        subject=Subject(
-            kind="tender",
-            id=tender.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=tender.carrier_id,
-        ),
         actor=actor,
         now=now,
-        summary=f"The tender of {shipment.reference} was {happened}.",
-        data={"respondBy": tender.respond_by and tender.respond_by.isoformat(), **(data or {})},
+        data=data,
+    )
+    session.add(Event(**told))
+
+
+def entry(
+    *,
+    tender_id: uuid.UUID,
+    carrier_id: uuid.UUID,
+    respond_by: datetime | None,
+    reference: str,
+    order_id: uuid.UUID,
+    type: str,
+    actor: Principal,
+    now: datetime,
+    data: Json | None = None,
+) -> dict[str, Any]:
+    """The columns of that event. `reference`: the shipment's."""
+    happened = type.partition(".")[2]
+    return log.entry(
+        type=type,
+        subject=Subject(kind="tender", id=tender_id, reference=reference, order_id=order_id, carrier_id=carrier_id),
+        actor=actor,
+        now=now,
+        summary=f"The tender of {reference} was {happened}.",
+        data={"respondBy": respond_by and respond_by.isoformat(), **(data or {})},
     )

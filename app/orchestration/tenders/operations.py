@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict, NotFound, Refusal
-from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderMode, TenderState
+from app.models import Carrier, JobKind, Order, Shipment, Tender, TenderState
 from app.models.base import Json
 from app.orchestration.jobs import operations as jobs
 from app.orchestration.policies import queries as rules
@@ -35,20 +35,18 @@ async def hand_over(
     respond_minutes: int,
     actor: Principal,
     now: datetime,
-) -> Tender | None:
-    """Tells a carrier that takes what it is given, or asks one that wants to be asked. Answers the tender, if any.
+) -> Tender:
+    """Asks the carrier of a new shipment that wants to be asked and was not yet (firsts.py).
 
     Where the policy asks several at once, the next in order of value are asked as well; where it only proposes, a
     person is asked first. The shipment must have been made in this transaction, with the decision that chose it.
     """
-    if carrier.tender_mode is TenderMode.AUTOMATIC:
-        shipments.begin(session, shipment, ShipmentEvent.ASSIGN, actor=actor, now=now)
-        return None
-    price, agreed_at = await counters.agreed_price(session, shipment, carrier.id)
+    agreed = await counters.agreed_prices(session, [shipment.order_id])
+    price, agreed_at = agreed.get((shipment.order_id, carrier.id), (shipment.estimated_minor, None))
     tender = Tender(
         shipment_id=shipment.id,
         carrier_id=carrier.id,
-        price_minor=shipment.estimated_minor if price is None else price,
+        price_minor=price,
         counter_accepted_at=agreed_at,
         currency=shipment.currency,
         created_at=now,
@@ -65,7 +63,7 @@ async def hand_over(
     offers.offer(session, tender, shipment, respond_by=due, actor=actor, now=now)
     shipments.begin(session, shipment, ShipmentEvent.TENDER, actor=actor, now=now)
     if turn.rules.tendering.at_once > 1:
-        await waterfall.ask_several(session, turn, tender)
+        await waterfall.ask_several(session, turn)
     return tender
 
 
@@ -168,7 +166,7 @@ async def offer_proposed(session: AsyncSession, *, tender_id: uuid.UUID, now: da
             " order is allocated anew.",
         )
     if turn.rules.tendering.at_once > 1 and len(waiting) == 1 and tender.place == 1:
-        await waterfall.ask_several(session, turn, tender)
+        await waterfall.ask_several(session, turn)
 
 
 async def dismiss_proposed(session: AsyncSession, *, tender_id: uuid.UUID, actor: Principal, now: datetime) -> None:

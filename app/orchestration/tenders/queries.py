@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -13,7 +13,6 @@ from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Shipment, Tender, TenderState
 from app.orchestration.paging import Page, page
 from app.orchestration.tenders.policies import DECLINED, DISMISSED, LATE
-from app.orchestration.writing import one_of
 
 SEEING_ALL = STAFF | {PrincipalKind.SYSTEM}
 
@@ -48,10 +47,10 @@ async def of_carrier(
     return await page(session, statement, key_columns=[Tender.id], descending=True, **arguments)
 
 
-async def declined_carriers(session: AsyncSession, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, set[uuid.UUID]]:
-    """The carriers whose last word on an order was no, or nothing, or that a person did not want: order -> carriers.
+def declined(order_is_meant: ColumnElement[bool]) -> Select[tuple[uuid.UUID, uuid.UUID]]:
+    """The carriers whose last word on an order was no, or nothing, or that a person did not want: order, carrier.
 
-    One whose counter price was agreed to is in play again.
+    One whose counter price was agreed to is in play again. The condition, on shipments, says of which orders.
     """
     newest = (
         select(
@@ -62,15 +61,10 @@ async def declined_carriers(session: AsyncSession, order_ids: Sequence[uuid.UUID
             col(Tender.counter_accepted_at),
         )
         .join(Shipment, col(Shipment.id) == col(Tender.shipment_id))
-        .where(
-            one_of(Shipment.order_id, order_ids),
-            col(Tender.offered_at).is_not(None) | (col(Tender.reason) == DISMISSED),
-        )
+        .where(order_is_meant, col(Tender.offered_at).is_not(None) | (col(Tender.reason) == DISMISSED))
         .ext(distinct_on(col(Shipment.order_id), col(Tender.carrier_id)))
         .order_by(col(Shipment.order_id), col(Tender.carrier_id), col(Tender.id).desc())
+        .subquery()
     )
-    answer: dict[uuid.UUID, set[uuid.UUID]] = {}
-    for order_id, carrier_id, state, reason, agreed_at in (await session.execute(newest)).all():
-        if (state in DECLINED or reason in (LATE, DISMISSED)) and agreed_at is None:
-            answer.setdefault(order_id, set()).add(carrier_id)
-    return answer
+    is_out = or_(newest.c.state.in_(DECLINED), newest.c.reason.in_((LATE, DISMISSED)))
+    return select(newest.c.order_id, newest.c.carrier_id).where(and_(is_out, newest.c.counter_accepted_at.is_(None)))

@@ -90,7 +90,7 @@ async def may_ask(session: AsyncSession, turn: Turn) -> bool:
     return autonomy.may_act(confidence=chosen.get("probabilityOnTime"))
 
 
-async def ask_several(session: AsyncSession, turn: Turn, first: Tender) -> None:
+async def ask_several(session: AsyncSession, turn: Turn) -> None:
     """Asks the followers beside the first carrier, who is asked already, where the policy asks several at once."""
     queued = await enqueue(session, turn, because="SEVERAL_AT_ONCE")
     carriers = await _carriers(session, queued)
