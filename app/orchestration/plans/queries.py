@@ -32,6 +32,7 @@ from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
+from app.orchestration.writing import one_of
 
 PLANNABLE = (ShipmentState.ASSIGNED, ShipmentState.ATTEMPT_FAILED)
 # Unloading, loading, and a driver's break between two routes of one van.
@@ -210,7 +211,7 @@ async def _back_at(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> 
         select(col(StopShipment.shipment_id), func.max(col(Route.planned_end)))
         .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
         .join(Route, col(Route.id) == col(Stop.route_id))
-        .where(col(StopShipment.shipment_id).in_(shipment_ids), col(Route.state).in_(CURRENT))
+        .where(one_of(StopShipment.shipment_id, shipment_ids), col(Route.state).in_(CURRENT))
         .group_by(col(StopShipment.shipment_id))
     )
     return {row[0]: row[1] + TURNAROUND for row in found.all()}
