@@ -19,7 +19,7 @@ from app.solvers.routing.pyvrp_search import SEEDS, Searched, part_problem, plan
 from app.solvers.routing.recombination import Pool
 
 # Routes at least this long on average, in parts of about so many visits.
-LONG_ROUTE = 25
+LONG_ROUTE, LONG_ROUTE_AMONG_DEPOTS = 25, 10
 PART_SIZE = 500
 # Shorter searches spend their time on beginning.
 SECONDS_A_ROUND = 6.0
@@ -31,7 +31,9 @@ FEWEST_VISITS, MOST_VISITS = 40, 3_000
 def pays(flat: Flat, plan: Plan) -> bool:
     """Whether routes are long, and PyVRP knows all that this problem says."""
     routes = len(plan.kinds)
-    if routes < 2 or len(plan.visits) < LONG_ROUTE * routes or flat.whole.data.opens is None:
+    depots = len(np.unique(flat.whole.data.kinds.start_rows))
+    long = LONG_ROUTE if depots == 1 else LONG_ROUTE_AMONG_DEPOTS
+    if routes < 2 or len(plan.visits) < long * routes or flat.whole.data.opens is None:
         return False
     return _knows(flat, cut(flat.whole, plan, size=PART_SIZE, seed=0)[0])
 
