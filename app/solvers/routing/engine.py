@@ -34,10 +34,9 @@ SEARCHED = 0.9  # of the progress told
 FILLING = Schedule(rounds=1, part_size=1_000, heat=0.1, cooling=0.5, recombines=False)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 KERNEL_SHARE = 0.4
+LEAD_SHARE = 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
-# Processes of their own pay for neither few visits nor very many.
-FEWEST_FOR_PYVRP, MOST_FOR_PYVRP = 40, 3_000
 # Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not.
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
 STEPS_A_SECOND = 100_000
@@ -92,7 +91,7 @@ def _by_rules(
 ) -> tuple[Mapping[str, Sequence[Item]], int]:
     """The kernel with whole routes timed; then, where PyVRP knows all the rules too, PyVRP from there on."""
     problem = terms.problem
-    helps = FEWEST_FOR_PYVRP <= len(problem.visits) <= MOST_FOR_PYVRP and not any(
+    helps = refinement.FEWEST_VISITS <= len(problem.visits) <= refinement.MOST_VISITS and not any(
         unknown_to_pyvrp(pyvrp_search.with_matrix(problem))
     )
 
@@ -134,7 +133,11 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
     whole, plan = flat.whole, first_plan(flat.whole)
     if not len(plan.kinds):
         share = min(FILLING_SHARE, FILLING_SECONDS / max(budget.seconds_allowed(), FILLING_SECONDS))
-        plan = anneal(whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=share).plan
+        found = anneal(whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=share)
+        plan = found.plan
+        if refinement.leads(flat):
+            found = refinement.lead(flat, found, budget=budget, seed=seed, on_round=on_round, until=LEAD_SHARE)
+            return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round)
     pays = refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0
     schedule = schedule_for(whole, budget)

@@ -1,4 +1,8 @@
-"""PyVRP on parts of a plan, again and again in other cuts: it is the stronger where routes are long."""
+"""PyVRP on parts of a plan, again and again in other cuts: it is the stronger where routes are long.
+
+And on the whole, from nothing, where vehicles differ in size and price: the kernel fills the small ones first, and then
+has no step that trades three of them for a large one.
+"""
 
 from dataclasses import replace
 
@@ -6,31 +10,71 @@ import numpy as np
 
 from app.solvers.budget import Budget
 from app.solvers.routing import pyvrp_model
-from app.solvers.routing.annealing import Found, OnRound
+from app.solvers.routing.annealing import Found, OnRound, recombine
 from app.solvers.routing.costing import plan_cost
 from app.solvers.routing.decomposition import Part, cut, join
 from app.solvers.routing.flattening import Flat
 from app.solvers.routing.kernel import Plan
-from app.solvers.routing.pyvrp_search import Searched, part_problem, plan_of, processes, run, task_of
+from app.solvers.routing.pyvrp_search import SEEDS, Searched, part_problem, plan_of, processes, run, task_of
+from app.solvers.routing.recombination import Pool
 
 # Routes at least this long on average, in parts of about so many visits.
-LONG_ROUTE = 25
+LONG_ROUTE, LONG_ROUTE_AMONG_DEPOTS = 25, 10
 PART_SIZE = 500
 # Shorter searches spend their time on beginning.
 SECONDS_A_ROUND = 6.0
 MOST_ROUNDS = 12
+# Processes of their own pay for neither few visits nor very many.
+FEWEST_VISITS, MOST_VISITS = 40, 3_000
 
 
 def pays(flat: Flat, plan: Plan) -> bool:
     """Whether routes are long, and PyVRP knows all that this problem says."""
     routes = len(plan.kinds)
-    if routes < 2 or len(plan.visits) < LONG_ROUTE * routes or flat.whole.data.opens is None:
+    depots = len(np.unique(flat.whole.data.kinds.start_rows))
+    long = LONG_ROUTE if depots == 1 else LONG_ROUTE_AMONG_DEPOTS
+    if routes < 2 or len(plan.visits) < long * routes or flat.whole.data.opens is None:
         return False
-    few = cut(flat.whole, plan, size=PART_SIZE, seed=0)[0]
+    return _knows(flat, cut(flat.whole, plan, size=PART_SIZE, seed=0)[0])
+
+
+def leads(flat: Flat) -> bool:
+    """Whether which size of vehicle to take is a question of its own, and PyVRP knows all that this problem says."""
+    kinds = flat.whole.data.kinds
+    prices = [np.asarray(price) for price in (kinds.fixed_costs, kinds.costs_per_metre) if price is not None]
+    differ = len(np.unique(kinds.capacities, axis=0)) > 1 and any(len(np.unique(price)) > 1 for price in prices)
+    return differ and FEWEST_VISITS <= flat.whole.data.visit_count <= MOST_VISITS and _knows(flat, _all(flat))
+
+
+def _all(flat: Flat) -> Part:
+    """The whole as one part, nothing on a route."""
+    data = flat.whole.data
+    return Part(visits=np.arange(data.visit_count), counts=np.asarray(data.kinds.counts), plan=Plan.of([]))
+
+
+def _knows(flat: Flat, part: Part) -> bool:
     try:
-        return not any(pyvrp_model.unknown_to_pyvrp(part_problem(flat, few)))
+        return not any(pyvrp_model.unknown_to_pyvrp(part_problem(flat, part)))
     except pyvrp_model.Inexpressible:
         return False
+
+
+def lead(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound, until: float) -> Found:
+    """A search of the whole on each core until so much of the budget is gone; then the best of all their routes."""
+    part, pool_of_routes = _all(flat), Pool(flat.whole)
+    share = max(0.0, until - budget.share())
+    with processes(budget.stop.threads) as pool:
+        tasks = [task_of(flat, part, budget=budget, share=share / SEEDS, seed=seed + at) for at in range(SEEDS)]
+        searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]
+    budget.spent_elsewhere += sum(one.processor_seconds for one in searched)
+    found = replace(found, iterations=found.iterations + sum(one.iterations for one in searched))
+    for orders in (one.orders for one in searched if one.orders is not None):
+        plan = plan_of(flat, part, orders)
+        cost = pool_of_routes.add(plan)
+        found = replace(found, plan=plan, cost=cost) if cost < found.cost else found
+    found = recombine(pool_of_routes, found, budget)
+    on_round(until, found)
+    return found
 
 
 def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound) -> Found:

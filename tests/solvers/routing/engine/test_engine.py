@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,19 @@ def test_many_places_are_planned_without_a_matrix_of_them_all() -> None:
     posed = scattered(1_500, vehicles=160)
     solution = solve(posed, stop=StoppingRule(iterations=3_000, threads=2))
     assert (check(posed, solution), left(solution)) == ([], {})
+
+
+def test_where_large_vehicles_are_the_better_bargain_small_ones_stay_in_the_yard() -> None:
+    posed = scattered(48, vehicles=0)
+    usual: dict[str, Any] = {"start_location": 0, "end_location": 0, "shift": window(0, 600), "cost_per_metre": 1.0}
+    sizes = [("small", 2, 40_000.0), ("large", 12, 50_000.0)]
+    fleet = [
+        Vehicle(id=f"{name}{at}", capacities=(capacity,), fixed_cost=fixed, **usual)
+        for name, capacity, fixed in sizes
+        for at in range(24)
+    ]
+    solution = solve(replace(posed, vehicles=tuple(fleet)), stop=StoppingRule(iterations=60_000, threads=2))
+    assert sorted(route.vehicle_id[:5] for route in solution.routes) == ["large"] * 4
 
 
 def test_windows_and_two_depots_are_planned_part_by_part() -> None:
