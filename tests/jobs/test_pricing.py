@@ -1,5 +1,7 @@
 """Prices between batches, on a real database and with the real solver: worked out anew when something moved."""
 
+import asyncio
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -48,6 +50,21 @@ async def priced(database: Database, node: FulfilmentNode, *, left: int, expecte
     apples = Resource(id=f"stock|{node.id}|APPLE", kind=ResourceKind.STOCK, capacity=left, name="APPLE at LIS")
     worth = {apples.id: 100.0}
     await database.run(partial(prices.keep, prices=worth, resources=[apples], orders=expected, now=clock.now()))
+
+
+async def test_two_runs_that_end_at_once_leave_the_later_prices(database: Database) -> None:
+    apples = Resource(id="stock|N|APPLE", kind=ResourceKind.STOCK, capacity=9, name="APPLE at N")
+    now = clock.now()
+
+    def keep(price: float, at: datetime) -> Awaitable[int]:
+        found = {"prices": {apples.id: price}, "resources": [apples], "orders": 10, "now": at}
+        return database.run(partial(prices.keep, **found))
+
+    await asyncio.gather(*(keep(100.0 + late, now + timedelta(seconds=late)) for late in (3, 1, 5, 2, 4)))
+    async with database.reading() as session:
+        kept = {row.resource: row.price_minor for row in await session.scalars(select(BidPrice))}
+    assert kept == {apples.id: 105.0, prices.RUN: 0.0}
+    assert await keep(7.0, now) == 0
 
 
 async def restock(database: Database, sku: str, on_hand: int) -> None:

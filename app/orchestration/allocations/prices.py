@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,6 +17,7 @@ from app.orchestration.writing import among, insert_all
 LEAST_MINOR = 0.5
 # The row that stands for the run itself: it is there even where nothing is worth anything.
 RUN = "run"
+ONE_WRITER = text("lock table bid_prices in share row exclusive mode")
 _BIDS = select(col(BidPrice.resource), col(BidPrice.price_minor), col(BidPrice.capacity), col(BidPrice.at)).where(
     among(BidPrice.resource, "resources")
 )
@@ -25,10 +26,17 @@ _BIDS = select(col(BidPrice.resource), col(BidPrice.price_minor), col(BidPrice.c
 async def keep(
     session: AsyncSession, *, prices: Mapping[str, float], resources: Collection[Resource], orders: int, now: datetime
 ) -> int:
-    """Replaces all prices by those for so many orders to come; answers how many limits are worth something."""
+    """Replaces all prices by those for so many orders to come; answers how many limits are worth something.
+
+    One writer at a time, and readers never wait. Prices found later than these stay: then these are none.
+    """
+    await session.execute(ONE_WRITER)
+    latest = await run(session)
+    if latest is not None and latest.at > now:
+        return 0
     capacities = {resource.id: resource.capacity for resource in resources}
     worth = {id: price for id, price in prices.items() if price >= LEAST_MINOR and id in capacities}
-    await session.execute(delete(BidPrice).where(col(BidPrice.at) <= now))
+    await session.execute(delete(BidPrice))
     await insert_all(
         session,
         BidPrice,
