@@ -57,8 +57,7 @@ async def test_two_runs_that_end_at_once_leave_the_later_prices(database: Databa
     now = clock.now()
 
     def keep(price: float, at: datetime) -> Awaitable[int]:
-        found = {"prices": {apples.id: price}, "resources": [apples], "orders": 10, "now": at}
-        return database.run(partial(prices.keep, **found))
+        return database.run(partial(prices.keep, prices={apples.id: price}, resources=[apples], orders=10, now=at))
 
     await asyncio.gather(*(keep(100.0 + late, now + timedelta(seconds=late)) for late in (3, 1, 5, 2, 4)))
     async with database.reading() as session:
