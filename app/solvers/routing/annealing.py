@@ -12,11 +12,13 @@ from itertools import pairwise
 import numpy as np
 
 from app.solvers.budget import Budget
+from app.solvers.routing import squeezing
 from app.solvers.routing.costing import plan_legs
 from app.solvers.routing.decomposition import Part, Whole, cut, data_of, first_parts, join
-from app.solvers.routing.kernel import Improved, Plan, improve
+from app.solvers.routing.kernel import Improved, KernelData, Plan, improve
 from app.solvers.routing.points import legs
 from app.solvers.routing.recombination import Pool
+from app.solvers.routing.squeezing import Squeeze
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +53,17 @@ OnRound = Callable[[float, Found], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """One part's share of a round: temperatures, and from where to where of the whole budget it may work."""
+    """One part's share of a round: temperatures, and from where to where of the whole budget it may work.
+
+    `fewer`: so many routes it tries to do without, for some of its time.
+    """
 
     part: Part
     seed: int
     temperatures: tuple[float, float]
     span: tuple[float, float]
     iterations: int | None
+    fewer: int = 0
 
 
 def anneal(
@@ -68,6 +74,7 @@ def anneal(
     dice = np.random.SeedSequence(seed)
     current, best, iterations = plan, None, 0
     pool_of_routes = Pool(whole) if schedule.recombines else None
+    squeeze = Squeeze()
     recombined = {round(schedule.rounds * share) for share in RECOMBINED_AT}
     begun = min(budget.share(), 0.99 * until)
     borders = np.linspace(begun, until, schedule.rounds + 1)
@@ -82,7 +89,10 @@ def anneal(
             slices = _slices(whole, parts, turn, span=(begin, end), temperatures=temperatures, budget=budget)
             if stop.iterations is not None:
                 slices = [_counted(one, whole, until * stop.iterations / schedule.rounds) for one in slices]
+            if squeeze.is_time(passed=number / schedule.rounds, number=number):
+                slices = [replace(one, fewer=squeeze.fewer(whole, one.part)) for one in slices]
             improved = _side_by_side(pool, whole, slices, budget)
+            squeeze.learn([one.fewer for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
             iterations += sum(one.iterations for one in improved)
             found = Found(
                 plan=join(parts, [one.plan for one in improved]),
@@ -172,22 +182,42 @@ def _side_by_side(pool: ThreadPoolExecutor, whole: Whole, slices: Sequence[Slice
     return [running[at].result() for at in range(len(slices))]
 
 
+def _gone(slice: Slice, improved: Improved) -> int:
+    return len(slice.part.plan.kinds) - len(improved.plan.kinds)
+
+
 def _work(whole: Whole, slice: Slice, budget: Budget) -> Improved:
     """One part. What was late to begin has the rest of its span, which may be nothing: then it is left as it is."""
+    data, plan = data_of(whole, slice.part), slice.part.plan
     begin, end = max(slice.span[0], budget.share()), slice.span[1]
+    if not slice.fewer:
+        return _searched(data, plan, slice, budget, span=(begin, end), share=1.0)
+    border = end - squeezing.TRIAL * max(0.0, end - begin)
+    as_it_is = _searched(data, plan, slice, budget, span=(begin, border), share=1.0 - squeezing.TRIAL)
+    data, plan = squeezing.without(data, plan, slice.fewer, seed=slice.seed)
+    squeezed = _searched(data, plan, slice, budget, span=(border, end), share=squeezing.TRIAL)
+    better = squeezed if squeezed.cost < as_it_is.cost else as_it_is
+    return replace(better, iterations=as_it_is.iterations + squeezed.iterations)
+
+
+def _searched(
+    data: KernelData, plan: Plan, slice: Slice, budget: Budget, *, span: tuple[float, float], share: float
+) -> Improved:
+    """A search in this span of the budget, or with this share of the slice's iterations."""
+    begin, end = span
     start_temperature, end_temperature = slice.temperatures
 
     def how_far() -> float:
-        share = budget.share()
-        return 1.0 if share >= end else max(0.0, (share - begin) / (end - begin))
+        passed = budget.share()
+        return 1.0 if passed >= end else max(0.0, (passed - begin) / (end - begin))
 
     return improve(
-        data_of(whole, slice.part),
-        slice.part.plan,
+        data,
+        plan,
         seed=slice.seed,
         start_temperature=start_temperature,
         end_temperature=end_temperature,
-        iterations=slice.iterations,
+        iterations=None if slice.iterations is None else max(1, round(share * slice.iterations)),
         how_far=how_far,
     )
 
