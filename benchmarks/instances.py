@@ -1,7 +1,8 @@
 """Reads benchmark instances with their best-known answers into routing problems.
 
-Read are VRPLIB files (`.vrp`, the answer in `.sol` beside it) and Li and Lim's pickup-and-delivery files (`.txt`, the
-best known vehicles and distance in `best_known.csv` beside them). A problem's numbers are whole: lengths are scaled
+Read are VRPLIB files (`.vrp`, the answer in `.sol` beside it), Li and Lim's pickup-and-delivery files (`.txt`, the
+best known vehicles and distance in `best_known.csv` beside them), and parcel days (a folder; its `customers.csv` is the
+same day with each parcel in the van that took it). A problem's numbers are whole: lengths are scaled
 and rounded as the set's convention has it, so that the cost of the best-known routes comes out exactly.
 """
 
@@ -25,6 +26,7 @@ from app.solvers.routing.problem import (
     Vehicle,
     Visit,
 )
+from benchmarks.parcel_day import METRES_A_KILOMETRE, parcel_day, vans_used
 from benchmarks.plane import Plane, Rounding, on_plane, whole
 
 # Up to here a whole matrix is built: it is read faster. Beyond, blocks of it are worked out.
@@ -84,9 +86,23 @@ class Instance:
 
 def read(path: Path) -> Instance:
     """The instance in this file. Refuses with ValueError a file of a kind that is not known here."""
+    if path.is_dir() or path.suffix == ".csv":
+        return _read_parcel_day(path)
     if path.suffix == ".txt":
         return _read_li_lim(path)
     return _read_vrplib(path)
+
+
+def _read_parcel_day(path: Path) -> Instance:
+    folder = path if path.is_dir() else path.parent
+    return Instance(
+        name=f"{folder.name}, vans as they were" if path != folder else folder.name,
+        variant="PARCELS",
+        problem=parcel_day(folder, as_grouped=path != folder, penalty=REQUIRED),
+        cost_scale=METRES_A_KILOMETRE,
+        best_known=None,
+        best_known_vehicles=vans_used(folder),
+    )
 
 
 def _read_vrplib(path: Path) -> Instance:

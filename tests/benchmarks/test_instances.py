@@ -22,6 +22,25 @@ def test_the_published_routes_cost_what_is_published_and_keep_every_rule(name: s
     assert solution.objective / instance.cost_scale == pytest.approx(instance.best_known, abs=0.005)
 
 
+def test_a_parcel_day_is_read_as_it_may_be_driven_and_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "depots.csv").write_text("depot_id,long,lat\nA,-87.6,41.8\nB,-88.0,41.9\n")
+    (tmp_path / "vehicles.csv").write_text("vehicle_id,depot_id,capacity\nv1,A,900.0\nv2,A,800\nv3,B,700\n")
+    (tmp_path / "customers.csv").write_text(
+        "customer_id,dropoff_long,dropoff_lat,demand,service_duration,dropoff_tw_start,dropoff_tw_end,depot_id,vehicle_id\n"
+        "c1,-87.61,41.81,120.4,43.0,,,A,v1\n"
+        "c2,-87.62,41.82,9.6,20,2018-08-08 14:00:00,2018-08-08 22:00:00,A,v1\n"
+    )
+    free, grouped = read(tmp_path), read(tmp_path / "customers.csv")
+
+    first, second = free.problem.visits
+    assert (first.demand, first.service_seconds, first.windows) == ((120,), 43, ())
+    assert second.windows == (TimeWindow(start_seconds=0, end_seconds=8 * 3_600),)
+    assert first.allowed_vehicle_ids == frozenset({"v1", "v2"})
+    assert {visit.allowed_vehicle_ids for visit in grouped.problem.visits} == {frozenset({"v1"})}
+    assert free.best_known_vehicles == 1
+    assert [van.start_location for van in free.problem.vehicles] == [0, 0, 1]
+
+
 def test_a_visit_without_a_prize_has_to_be_served_and_one_with_a_prize_may_be_left(tmp_path: Path) -> None:
     path = tmp_path / "tiny.vrp"
     path.write_text(
