@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app.core import clock, logging
 from app.core.blobs import BlobStore
+from app.core.collecting import collect_rarely
 from app.core.database import Database, Session
 from app.core.settings import Settings, settings
 from app.jobs.queue import Doorbell, QueueName
@@ -124,6 +125,7 @@ async def ensure_defaults(session: Session) -> None:
 def application() -> Starlette:
     """What a server process runs."""
     logging.configure()
+    collect_rarely()
     return create_application(settings())
 
 

@@ -7,6 +7,7 @@ import sys
 
 import uvloop
 
+from app.core.collecting import collect_rarely
 from app.core.database import Database
 from app.core.logging import configure
 from app.core.settings import settings
@@ -39,6 +40,7 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in names:
         sys.exit(f"Say which queue to work on: python -m app.worker {'|'.join(names)}")
     configure()
+    collect_rarely()
     uvloop.run(work(QueueName(sys.argv[1])))
 
 

@@ -31,6 +31,7 @@ from sqlmodel import SQLModel, col
 from app.asgi import ensure_defaults
 from app.auth.principals import SYSTEM
 from app.core import clock, migrations
+from app.core.collecting import collect_rarely
 from app.core.database import Database, Session
 from app.core.embedded import servers
 from app.core.ids import new_id
@@ -254,6 +255,7 @@ def main() -> None:
         folder.chmod(0o755)
         with servers.running(folder, durable=True, environment={}) as found:
             migrations.upgrade(found.database_url)
+            collect_rarely()
             report = asyncio.run(measure(arguments, found))
     words = json.dumps(report, indent=2)
     if arguments.json not in (None, "-"):

@@ -13,9 +13,9 @@ from itertools import islice
 from math import floor
 
 from app.core import clock
+from app.core.collecting import collector_paused
 from app.core.errors import Refusal
 from app.jobs import pricing, quoting, solving
-from app.jobs.collecting import collector_paused
 from app.jobs.tools import Tools
 from app.models import DecisionKind, Job
 from app.models.base import Json

@@ -15,11 +15,11 @@ from datetime import timedelta
 
 from app.auth.principals import SYSTEM
 from app.core import clock
+from app.core.collecting import collector_paused
 from app.core.database import Session
 from app.core.errors import Conflict, NotFound
 from app.core.ids import to_global
 from app.jobs import planning, shares
-from app.jobs.collecting import collector_paused
 from app.jobs.handlers import side_by_side
 from app.jobs.handlers.replan import Rest, replan, total
 from app.jobs.planning import LEAD, Wanted

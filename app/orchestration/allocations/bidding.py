@@ -1,4 +1,4 @@
-"""What scarce stock and capacity are worth to others, and the best way for one order at these prices. Pure.
+"""What scarce stock and capacity are worth to others. Pure.
 
 A batch leaves a price for each limit: what one more unit would have saved it (its dual value). An order that comes
 alone takes the way whose cost, with the price of what it uses up, is least: bid prices, as in network revenue
@@ -6,7 +6,7 @@ management (Talluri and van Ryzin, The Theory and Practice of Revenue Management
 a price follows what is left: up where it goes faster than the time, down where it goes slower.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -83,23 +83,3 @@ class Offer:
             return None
         missing, worst = max(short)
         return limits[worst], missing
-
-
-def best(
-    offers: Sequence[Offer], limits: Mapping[str, Limit], *, scarcity_weight: float, worth_minor: int
-) -> Offer | None:
-    """The offer that costs least with what it uses up; None where nothing fits or is worth its cost.
-
-    The price of scarcity chooses among offers; alone it leaves no order out.
-    """
-    possible = [
-        offer for offer in offers if offer.lacking(limits) is None and offer.candidate.cost_minor <= worth_minor
-    ]
-    return min(
-        possible,
-        key=lambda offer: (
-            offer.candidate.cost_minor + scarcity_weight * offer.scarcity(limits),
-            offer.candidate.id,
-        ),
-        default=None,
-    )

@@ -19,7 +19,7 @@ from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory, Setting
-from app.orchestration.allocations.telling import Source
+from app.orchestration.allocations.telling import MOST_ALTERNATIVES, Source
 from app.orchestration.allocations.verdicts import Verdict, decided
 from app.orchestration.orders import queries as orders
 
@@ -46,7 +46,7 @@ async def decide(session: AsyncSession, *, order: Order, setting: Setting, now: 
 async def verdict_on(session: AsyncSession, loaded: Loaded, *, now: datetime) -> Verdict:
     """What the prices say to the one demand that was loaded."""
     posed = Posed(loaded)
-    return decided(posed, await prices.of_limits(session, posed.resources, now=now))
+    return decided(posed, await prices.of_limits(session, posed.resources, now=now), most=MOST_ALTERNATIVES)
 
 
 def source_of(loaded: Loaded) -> Source:

@@ -22,7 +22,7 @@ from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory
 from app.orchestration.allocations.telling import BY_HAND, Source
-from app.orchestration.allocations.verdicts import Verdict, limits_by_name, offers_of_one, verdict
+from app.orchestration.allocations.verdicts import Verdict, at_prices, offers_of_one, verdict
 from app.orchestration.orders import queries as orders
 from app.orchestration.tenders.release import release_order
 
@@ -90,7 +90,7 @@ def _too_late(order: Order) -> Conflict:
 def _chosen(posed: Posed, choice: Choice) -> Verdict:
     """The cheapest way by this node and carrier; refuses with the reason where there is none."""
     (demand,) = posed.loaded.demands
-    offers, limits, ruled_out = offers_of_one(posed), limits_by_name(posed, {}), list(posed.ruled_out(0))
+    offers, limits, ruled_out = offers_of_one(posed), at_prices(posed, {}).limits, list(posed.ruled_out(0))
     matching = [
         offer
         for offer in offers

@@ -59,6 +59,22 @@ class Posed:
             for way in (int(self._ways[option]),)
         ]
 
+    def representative(self, order: int, options: Longs, *, most: int) -> Longs:
+        """The first `most` of an order's options, and among them, where there is room, each node's and service's first.
+
+        Keeps their order. An option that splits the goods is of no node alone.
+        """
+        ways, _ = self._ways_of(order)
+        if len(options) <= most or most < len(ways.nodes) + len(ways.services):
+            return options[:most]
+        columns = self._ways[options]
+        undivided = np.flatnonzero(columns >= 0)
+        numbers = ways.node_numbers[columns[undivided]], ways.service_numbers[columns[undivided]]
+        firsts = [undivided[np.unique(each, return_index=True)[1]] for each in numbers]
+        is_later = np.ones(len(options), dtype=np.bool_)
+        is_later[np.concatenate(firsts)] = False
+        return options[np.sort(np.argsort(is_later, kind="stable")[:most])]
+
     def ruled_out(self, order: int) -> Iterator[RuledOut]:
         """What rules out the other nodes and carriers of an order, what came furthest first."""
         ways, first = self._ways_of(order)

@@ -3,17 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.models.base import Json
 from app.orchestration.allocations.batches import Demand
-from app.orchestration.allocations.bidding import Limit, Offer, best
+from app.orchestration.allocations.bidding import Limit, Offer
 from app.orchestration.allocations.candidates import Candidate, RuledOut
 from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.why import Lost, lost, unassigned
 from app.solvers.allocation.solution import AllocationSolution
 from app.solvers.allocation.table import LEFT_OUT, AllocationTable, Floats, Longs
+
+# So many of the ways that would have been possible are told; there is room for what was not, too.
+MOST_LOSERS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +41,9 @@ def verdicts(posed: Posed, solution: AllocationSolution, *, most: int) -> Iterat
     """One verdict per order of a batch, each with the `most` others that came closest."""
     table, prices = posed.table, solution.prices
     limits = limits_of(posed, table.capacities - _used(table, solution.chosen), prices)
-    priced = table.costs + _by_option(table, prices[table.use_resources] * table.use_amounts)
-    for order, (demand, option) in enumerate(zip(posed.loaded.demands, solution.chosen.tolist(), strict=True)):
-        own = table.options_of(order)
-        closest = own.start + np.argsort(priced[own.start : own.stop], kind="stable")
-        # Why an order got nothing is said over all of its options.
-        others = closest[closest != option][: None if option == LEFT_OUT else most].tolist()
-        offers = posed.offers(order, others if option == LEFT_OUT else [option, *others])
-        chosen = None if option == LEFT_OUT else offers[0]
-        ruled_out = islice(posed.ruled_out(order), max(1, most - len(others)))
-        yield verdict(demand, chosen, offers, list(ruled_out), limits, worth_minor=int(table.penalties[order]))
+    priced = priced_costs(table, prices)
+    for order, option in enumerate(solution.chosen.tolist()):
+        yield _verdict(posed, order, option, priced, limits, most=most)
 
 
 def _used(table: AllocationTable, chosen: Longs) -> Longs:
@@ -57,29 +55,87 @@ def _used(table: AllocationTable, chosen: Longs) -> Longs:
     return used.astype(np.int64)
 
 
-def _by_option(table: AllocationTable, amounts: Floats) -> Floats:
+def decided(posed: Posed, prices: Mapping[str, float], *, most: int) -> Verdict:
+    """The verdict for the one order of a problem, by the prices of the limits alone, with `most` others."""
+    return at_prices(posed, prices).verdict(0, most=most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtPrices:
+    """A problem while nothing is taken, and what its options cost at the prices of its limits.
+
+    `costs` [options]: minor units, with what is used up as the policy weighs it. `fits` [options].
+    """
+
+    posed: Posed
+    limits: Mapping[str, Limit]
+    costs: Floats
+    fits: NDArray[np.bool_]
+
+    def cheapest(self, order: int) -> int:
+        """The option that costs least with what it uses up; LEFT_OUT where nothing fits or is worth its cost.
+
+        The price of scarcity chooses among options; alone it leaves no order out.
+        """
+        table = self.posed.table
+        own = slice(int(table.starts[order]), int(table.starts[order + 1]))
+        is_possible = self.fits[own] & (table.costs[own] <= table.penalties[order])
+        if not is_possible.any():
+            return LEFT_OUT
+        return own.start + int(np.argmin(np.where(is_possible, self.costs[own], np.inf)))
+
+    def verdict(self, order: int, *, most: int) -> Verdict:
+        """What the prices say to an order, with `most` others."""
+        return _verdict(self.posed, order, self.cheapest(order), self.costs, self.limits, most=most)
+
+
+def at_prices(posed: Posed, prices: Mapping[str, float]) -> AtPrices:
+    """The problem at these prices, in minor units a unit by the id of a limit; what is left out is worth nothing."""
+    table, weight = posed.table, posed.loaded.network.policy.allocation.scarcity
+    each = np.array([max(0.0, prices.get(resource.id, 0.0)) for resource in posed.resources])
+    is_short = table.use_amounts > table.capacities[table.use_resources]
+    return AtPrices(
+        posed=posed,
+        limits=limits_of(posed, table.capacities, each),
+        costs=priced_costs(table, weight * each),
+        fits=_by_option(table, is_short) == 0,
+    )
+
+
+def priced_costs(table: AllocationTable, prices: Floats) -> Floats:
+    """[options] what each costs with what it uses up at these prices [resources]."""
+    return table.costs + _by_option(table, prices[table.use_resources] * table.use_amounts)
+
+
+def _by_option(table: AllocationTable, amounts: NDArray[Any]) -> Floats:
     """The sums of what is given for each use."""
     options = np.repeat(np.arange(table.options), np.diff(table.use_starts))
     return np.asarray(np.bincount(options, weights=amounts, minlength=table.options))
 
 
-def decided(posed: Posed, prices: Mapping[str, float]) -> Verdict:
-    """The verdict for the one order of a problem, by the prices of the limits alone."""
-    (demand,) = posed.loaded.demands
-    offers, limits = offers_of_one(posed), limits_by_name(posed, prices)
-    weight, worth = posed.loaded.network.policy.allocation.scarcity, int(posed.table.penalties[0])
-    chosen = best(offers, limits, scarcity_weight=weight, worth_minor=worth)
-    return verdict(demand, chosen, offers, list(posed.ruled_out(0)), limits, worth_minor=worth)
+def _verdict(
+    posed: Posed, order: int, option: int, costs: Floats, limits: Mapping[str, Limit], *, most: int
+) -> Verdict:
+    """One order's verdict, with the `most` others. `costs` [options]: with what they use up.
+
+    Why an order got nothing is said over all of its options.
+    """
+    own = posed.table.options_of(order)
+    closest = own.start + np.argsort(costs[own.start : own.stop], kind="stable")
+    if option == LEFT_OUT:
+        others, offers, chosen = closest, posed.offers(order, closest.tolist()), None
+    else:
+        others = posed.representative(order, closest[closest != option], most=min(most, MOST_LOSERS))
+        offers = posed.offers(order, [option, *others.tolist()])
+        chosen = offers[0]
+    ruled_out = list(islice(posed.ruled_out(order), max(1, most - len(others))))
+    demand, worth = posed.loaded.demands[order], int(posed.table.penalties[order])
+    return verdict(demand, chosen, offers, ruled_out, limits, worth_minor=worth)
 
 
 def offers_of_one(posed: Posed) -> list[Offer]:
     """All ways to serve the one order of a problem."""
     return posed.offers(0, posed.table.options_of(0))
-
-
-def limits_by_name(posed: Posed, prices: Mapping[str, float]) -> dict[str, Limit]:
-    """Every limit of the problem while nothing is taken; what `prices` leaves out is worth nothing."""
-    return limits_of(posed, posed.table.capacities, np.array([prices.get(each.id, 0.0) for each in posed.resources]))
 
 
 def limits_of(posed: Posed, left: Longs, prices: Floats) -> dict[str, Limit]:

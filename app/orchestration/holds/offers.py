@@ -4,7 +4,7 @@ Costs, prices of what is scarce and limits are those that allocation decides by.
 that only this deployment can have written, and says what may be held at which price.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -17,12 +17,12 @@ from app.core.errors import Conflict, Refusal
 from app.core.ids import new_id
 from app.orchestration.allocations import prices, queries
 from app.orchestration.allocations.batches import Demand
-from app.orchestration.allocations.bidding import Limit, best
 from app.orchestration.allocations.bidding import Offer as Way
 from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory
-from app.orchestration.allocations.verdicts import limits_by_name, verdict
+from app.orchestration.allocations.telling import MOST_ALTERNATIVES
+from app.orchestration.allocations.verdicts import AtPrices, at_prices
 from app.orchestration.holds import policies
 from app.orchestration.holds.policies import UnavailableReason
 from app.orchestration.orders import baskets
@@ -31,6 +31,7 @@ from app.orchestration.orders.checks import faults
 from app.orchestration.orders.drafts import AddressDraft, LineDraft, OrderDraft, RecipientDraft, WindowDraft
 from app.orchestration.orders.intake import Intake
 from app.orchestration.orders.operations import Deployment, surroundings
+from app.solvers.allocation.table import LEFT_OUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,22 +192,20 @@ async def _served(session: AsyncSession, loaded: Loaded, *, now: datetime) -> It
 
 async def _answers(session: AsyncSession, loaded: Loaded, *, now: datetime, may_split: bool) -> list[_Served | str]:
     posed = Posed(loaded, may_split=may_split)
-    limits = limits_by_name(posed, await prices.of_limits(session, posed.resources, now=now))
-    return [_answer(demand, posed, number, limits) for number, demand in enumerate(loaded.demands)]
+    at = at_prices(posed, await prices.of_limits(session, posed.resources, now=now))
+    return [_answer(at, number) for number in range(len(loaded.demands))]
 
 
-def _answer(demand: Demand, posed: Posed, number: int, limits: Mapping[str, Limit]) -> _Served | str:
-    weight, worth = posed.loaded.network.policy.allocation.scarcity, int(posed.table.penalties[number])
-    ways = posed.offers(number, posed.table.options_of(number))
-    way = best(ways, limits, scarcity_weight=weight, worth_minor=worth)
-    if way is None:
-        ruled_out = list(posed.ruled_out(number))
-        unassigned = verdict(demand, None, ways, ruled_out, limits, worth_minor=worth).unassigned or {}
+def _answer(at: AtPrices, number: int) -> _Served | str:
+    option = at.cheapest(number)
+    if option == LEFT_OUT:
+        unassigned = at.verdict(number, most=MOST_ALTERNATIVES).unassigned or {}
         return str(unassigned["code"])
+    (way,) = at.posed.offers(number, [option])
     return _Served(
         way=way,
-        price_minor=max(0, round(way.candidate.cost_minor + weight * way.scarcity(limits))),
-        remaining=min(limits[id].left // amount for id, amount in way.uses.items()),
+        price_minor=max(0, round(float(at.costs[option]))),
+        remaining=min(at.limits[id].left // amount for id, amount in way.uses.items()),
     )
 
 
