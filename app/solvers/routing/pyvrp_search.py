@@ -19,7 +19,7 @@ from app.solvers.routing import pyvrp_model
 from app.solvers.routing.decomposition import Part
 from app.solvers.routing.flattening import Flat
 from app.solvers.routing.kernel import Plan
-from app.solvers.routing.problem import DEFAULT_PROFILE, RoutingProblem, Vehicle
+from app.solvers.routing.problem import DEFAULT_PROFILE, Pair, RoutingProblem, Vehicle
 from app.solvers.routing.pyvrp_model import Orders
 from app.solvers.routing.travel import travel_of
 
@@ -123,7 +123,19 @@ def part_problem(flat: Flat, part: Part) -> RoutingProblem:
     ]
     rows = np.concatenate([flat.whole.places[part.visits], flat.whole.terminals])
     matrix = flat.whole.travel[0].block(rows)
-    return RoutingProblem(vehicles=tuple(vehicles), visits=visits, matrix=matrix)
+    return RoutingProblem(vehicles=tuple(vehicles), visits=visits, matrix=matrix, pairs=_pairs_of(flat, part))
+
+
+def _pairs_of(flat: Flat, part: Part) -> tuple[Pair, ...]:
+    """Those of the whole that are in the part: both of each are."""
+    if flat.whole.data.pairs is None:
+        return ()
+    here = set(part.visits.tolist())
+    return tuple(
+        Pair(pickup_visit_id=flat.visits[first].id, delivery_visit_id=flat.visits[second].id)
+        for first, second in flat.whole.data.pairs.tolist()
+        if first in here
+    )
 
 
 def _moved(vehicle: Vehicle, name: str, behind: dict[int, int]) -> Vehicle:

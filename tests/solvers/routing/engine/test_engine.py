@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.solvers.progress import Progress
+from app.solvers.routing import engine, refinement
 from app.solvers.routing.checker import check
 from app.solvers.routing.engine import solve
-from app.solvers.routing.problem import Location, RoutingProblem, Vehicle, Visit
+from app.solvers.routing.problem import Location, Pair, RoutingProblem, Vehicle, Visit
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
@@ -184,6 +185,28 @@ def test_windows_and_two_depots_are_planned_part_by_part() -> None:
     ]
     posed = RoutingProblem(vehicles=tuple(vans), visits=tuple(visits), locations=posed.locations)
     solution = solve(posed, stop=StoppingRule(iterations=6_000, threads=2))
+    assert (check(posed, solution), left(solution)) == ([], {})
+
+
+def test_pairs_stay_together_on_long_routes_that_pyvrp_improves(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed = scattered(120, vehicles=4, shift=window(0, 900), capacities=(20,))
+    visits = [
+        replace(one, demand=(at % 2,), pickup=(1 - at % 2,), windows=(window(0, 800),), unserved_penalty=1e6)
+        for at, one in enumerate(posed.visits)
+    ]
+    pairs = [Pair(pickup_visit_id=f"v{at}", delivery_visit_id=f"v{at + 1}") for at in range(0, 120, 2)]
+    posed = replace(posed, visits=tuple(visits), pairs=tuple(pairs))
+    refined: list[bool] = []
+    refine = refinement.refine
+
+    def watched(*given: Any, **more: Any) -> Any:
+        refined.append(True)
+        return refine(*given, **more)
+
+    monkeypatch.setattr(refinement, "refine", watched)
+    monkeypatch.setattr(engine, "keep_drivable", lambda *_: pytest.fail("the search broke a rule"))
+    solution = solve(posed, stop=StoppingRule(iterations=4_000))
+    assert refined == [True]
     assert (check(posed, solution), left(solution)) == ([], {})
 
 
