@@ -13,7 +13,7 @@ import numpy as np
 
 from app.solvers.budget import Budget
 from app.solvers.routing import squeezing
-from app.solvers.routing.costing import plan_legs
+from app.solvers.routing.costing import plan_cost, plan_legs
 from app.solvers.routing.decomposition import Part, Whole, cut, data_of, first_parts, join
 from app.solvers.routing.kernel import Improved, KernelData, Plan, improve
 from app.solvers.routing.points import legs
@@ -23,17 +23,24 @@ from app.solvers.routing.squeezing import Squeeze
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """`heat`: the first temperature in mean legs of the plan; `cooling`: the last one as a share of the first."""
+    """`heat`: the first temperature in mean legs of the plan; `cooling`: the last one as a share of the first.
+
+    `eagerness`: how much dearer leaving a visit out is at first. One visit alone is seldom worth a vehicle of its own,
+    though ten are: so all are served at first, and go as far as they are not worth it.
+    """
 
     rounds: int
     part_size: int
     heat: float
     cooling: float
     recombines: bool = True
+    eagerness: float = 1.0
 
 
 # Routes of hot rounds are no good; those of cold ones are put together anew at these shares of the rounds.
 POOLED_FROM = 0.6
+# From this share of the rounds on leaving out costs what it costs.
+EAGER_UNTIL = 0.6
 RECOMBINED_AT = (0.8, 0.9, 1.0)
 RECOMBINATION_SHARE = 0.03
 MOST_RECOMBINATION_SECONDS = 20.0
@@ -91,14 +98,13 @@ def anneal(
                 slices = [_counted(one, whole, until * stop.iterations / schedule.rounds) for one in slices]
             if squeeze.is_time(passed=number / schedule.rounds, number=number):
                 slices = [replace(one, fewer=squeeze.fewer(whole, one.part)) for one in slices]
-            improved = _side_by_side(pool, whole, slices, budget)
+            eagerness = schedule.eagerness ** max(0.0, 1.0 - number / schedule.rounds / EAGER_UNTIL)
+            improved = _side_by_side(pool, _eager(whole, eagerness), slices, budget)
             squeeze.learn([one.fewer for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
             iterations += sum(one.iterations for one in improved)
-            found = Found(
-                plan=join(parts, [one.plan for one in improved]),
-                cost=sum(one.cost for one in improved),
-                iterations=iterations,
-            )
+            plan = join(parts, [one.plan for one in improved])
+            cost = sum(one.cost for one in improved) if eagerness == 1.0 else plan_cost(whole, plan)
+            found = Found(plan=plan, cost=cost, iterations=iterations)
             current = join(parts, [one.last for one in improved])
             best = found if best is None or found.cost < best.cost else best
             if pool_of_routes is not None and end > POOLED_FROM:
@@ -111,6 +117,13 @@ def anneal(
     if best is None:
         raise AssertionError("A schedule has at least one round.")
     return Found(plan=best.plan, cost=best.cost, iterations=iterations)
+
+
+def _eager(whole: Whole, eagerness: float) -> Whole:
+    """The whole with leaving out so many times as dear."""
+    if eagerness == 1.0 or whole.data.penalties is None:
+        return whole
+    return replace(whole, data=replace(whole.data, penalties=np.asarray(whole.data.penalties) * eagerness))
 
 
 def recombine(pool: Pool, best: Found, budget: Budget) -> Found:
@@ -196,7 +209,8 @@ def _work(whole: Whole, slice: Slice, budget: Budget) -> Improved:
     as_it_is = _searched(data, plan, slice, budget, span=(begin, border), share=1.0 - squeezing.TRIAL)
     data, plan = squeezing.without(data, plan, slice.fewer, seed=slice.seed)
     squeezed = _searched(data, plan, slice, budget, span=(border, end), share=squeezing.TRIAL)
-    better = squeezed if squeezed.cost < as_it_is.cost else as_it_is
+    is_whole = len(squeezed.plan.visits) == len(slice.part.visits)
+    better = squeezed if is_whole and squeezed.cost < as_it_is.cost else as_it_is
     return replace(better, iterations=as_it_is.iterations + squeezed.iterations)
 
 

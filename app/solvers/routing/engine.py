@@ -31,7 +31,7 @@ from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
 # The first plan comes at once; it tells how long routes will be.
-FILLING = Schedule(rounds=1, part_size=1_000, heat=0.1, cooling=0.5, recombines=False)
+FILLING = Schedule(rounds=1, part_size=1_000, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 KERNEL_SHARE = 0.4
 LEAD_SHARE = 0.6
@@ -40,6 +40,7 @@ RULED_SHARE = 0.15
 # Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not.
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
 STEPS_A_SECOND = 100_000
+EAGERNESS = 5.0
 RULED = Schedule(rounds=8, part_size=400, heat=0.6, cooling=0.05)
 
 
@@ -150,7 +151,7 @@ def schedule_for(whole: Whole, budget: Budget) -> Schedule:
     seconds = budget.seconds_allowed() * budget.stop.threads or (budget.stop.iterations or 0) / STEPS_A_SECOND
     per_thousand = 1_000 * seconds / max(whole.data.visit_count, 1)
     heat = min(max(HEAT * per_thousand**HEAT_GROWTH, LEAST_HEAT), MOST_HEAT)
-    return Schedule(rounds=12, part_size=1_000, heat=heat, cooling=LAST_HEAT / heat)
+    return Schedule(rounds=12, part_size=1_000, heat=heat, cooling=LAST_HEAT / heat, eagerness=EAGERNESS)
 
 
 def first_plan(whole: Whole) -> Plan:

@@ -37,11 +37,12 @@ class Squeeze:
         return FROM <= passed < UNTIL and (self.in_vain < ENOUGH or number % RARELY == 0)
 
     def fewer(self, whole: Whole, part: Part) -> int:
-        """How many routes fewer to try; 0: none can go, or fleets are mixed."""
+        """How many routes fewer to try; 0: none can go, somebody is left out already, or fleets are mixed."""
         routes, kinds = len(part.plan.kinds), whole.data.kinds
-        if len(part.counts) != 1 or routes < FEWEST_ROUTES:
+        is_short = len(part.plan.visits) < len(part.visits)
+        if is_short or len(part.counts) != 1 or routes < FEWEST_ROUTES:
             return 0
-        loads = np.asarray(whole.data.demands)[part.visits[part.plan.visits]].sum(axis=0)
+        loads = np.asarray(whole.data.demands)[part.visits].sum(axis=0)
         fewest = int(np.ceil(loads / np.maximum(np.asarray(kinds.capacities)[0], 1)).max(initial=0))
         return max(0, min(max(1, round(self.share * routes)), routes - fewest))
 

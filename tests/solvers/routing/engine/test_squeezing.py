@@ -13,7 +13,7 @@ from app.solvers.routing.schedule import Terms
 from app.solvers.routing.squeezing import ENOUGH, FROM, Squeeze, without
 from tests.solvers.routing.engine.test_engine import scattered
 
-WHOLE = flatten(Terms(scattered(60, vehicles=40))).whole  # ten fit into a van
+WHOLE = flatten(Terms(scattered(61, vehicles=40))).whole  # ten fit into a van
 
 
 def part(*sizes: int) -> Part:
@@ -37,6 +37,11 @@ def part(*sizes: int) -> Part:
 )
 def test_no_more_routes_are_to_go_than_loads_allow(sizes: list[int], fewer: int) -> None:
     assert Squeeze().fewer(WHOLE, part(*sizes)) == fewer
+
+
+def test_where_somebody_is_left_out_no_route_goes() -> None:
+    given = part(*[6] * 10)
+    assert Squeeze().fewer(WHOLE, replace(given, visits=np.arange(61))) == 0
 
 
 def test_of_a_mixed_fleet_none_goes() -> None:
