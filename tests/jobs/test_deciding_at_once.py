@@ -25,6 +25,7 @@ from app.models import (
 from app.orchestration.allocations import deciding, queries
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.queries import Setting
+from app.orchestration.allocations.verdicts import MOST_LOSERS
 from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, third_party
 
 # As many connections as the pool has.
@@ -80,6 +81,26 @@ async def test_two_hundred_at_once_for_the_last_fifty_pieces_end_with_fifty(data
         assert await session.scalar(select(func.count()).select_from(Shipment)) == 50
         reasons = await session.scalars(select(col(Order.unassigned)).where(col(Order.state) == OrderState.RECEIVED))
         assert {reason["code"] for reason in reasons if reason} == {"NO_STOCK"}
+
+
+async def test_of_many_ways_each_nodes_and_each_carriers_best_is_told(database: Database) -> None:
+    nodes = [f"N{number}" for number in range(8)]
+    carriers = [third_party(f"c{number}") for number in range(6)]
+    for number, carrier in enumerate(carriers):
+        carrier.base_minor += 400 * number
+    await a_network(database, carriers=carriers, nodes=nodes)
+    (order,) = await orders(database, 1)
+    assert await decide(database, order) is Outcome.ALLOCATED
+    async with database.reading() as session:
+        told = await session.scalar(select(Decision).where(col(Decision.order_id) == order.id))
+    assert told is not None
+    assert told.chosen is not None
+    assert len(told.alternatives) == MOST_LOSERS
+    ways = [told.chosen, *told.alternatives]
+    assert {way["node"] for way in ways} == set(nodes)
+    assert {way["carrier"] for way in ways} == {carrier.reference for carrier in carriers}
+    costs = [way["costMinor"] for way in ways]
+    assert costs == sorted(costs)
 
 
 async def test_the_last_places_of_a_node_are_not_sold_twice(database: Database) -> None:
