@@ -228,10 +228,11 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
     """One way of one demand, by name."""
     node, terms = column.node, column.terms
     window = batch.window(number, later=column.later)
-    costs = tuple((name, found) for name, amounts in column.parts.items() if (found := amounts.item(number)))
-    carriage = tuple((name, found) for name, amounts in column.carriage.items() if (found := amounts.item(number)))
+    at, of = (column.number, number), column.of
+    costs = tuple((name, found) for name, amounts in of.parts.items() if (found := amounts.item(at)))
+    carriage = tuple((name, found) for name, amounts in of.carriage.items() if (found := amounts.item(at)))
     day = window[0].astimezone(network.zone(node)).date()
-    handed_over = date.fromordinal(int(column.day[number]))
+    handed_over = date.fromordinal(int(of.day[at]))
     part = Part(
         node=node,
         carrier=terms.carrier,
@@ -242,8 +243,8 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
         carriage=carriage,
         day=handed_over,
         expected_by=network.expected_by(handed_over),
-        on_time_probability=float(column.on_time[number]),
-        grams_co2=float(column.grams_co2[number]),
+        on_time_probability=float(of.on_time[at]),
+        grams_co2=float(of.grams_co2[at]),
         terms=terms,
     )
     return Candidate(

@@ -159,7 +159,7 @@ def _node_closed(case: Case) -> tuple[str, str]:
 
 
 def _window_unreachable(case: Case) -> tuple[str, str]:
-    earliest = case.local(float(case.column.earliest[case.number]))
+    earliest = case.local(float(case.column.of.earliest[case.column.number, case.number]))
     end = case.local(float(case.batch.window_end[case.number]) + case.column.later * DAY_SECONDS)
     detail = (
         f"From {case.node.reference} it can be there at {earliest:%Y-%m-%d %H:%M} at the earliest;"

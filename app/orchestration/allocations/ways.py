@@ -55,17 +55,14 @@ Stages = NDArray[np.int8]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
-    """One way for each demand of a batch. `stage`: POSSIBLE, or what rules it out; stock is not looked at here.
+class OfDay:
+    """A service's ways on a day from each node to each demand of a batch, [nodes, demands].
 
-    `day`: the local day, as an ordinal, on which the node hands over and the carrier takes it. `parts`: minor units by
-    component, weights of the policy included, `cost` all together. `carriage`: the carrier's price, item by item,
-    without weights.
+    `stage`: POSSIBLE, or what rules it out; stock is not looked at here. `day`: the local day, as an ordinal, on which
+    the node hands over and the carrier takes it. `parts`: minor units by component, weights of the policy included,
+    `cost` all together. `carriage`: the carrier's price, item by item, without weights.
     """
 
-    node: FulfilmentNode
-    terms: ServiceTerms
-    later: int
     stage: Stages
     day: Numbers
     earliest: Floats
@@ -74,6 +71,32 @@ class Column:
     carriage: dict[str, Minors]
     on_time: Floats
     grams_co2: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One way for each demand of a batch: a row of what a service does on a day, of which one node is row `number`."""
+
+    node: FulfilmentNode
+    terms: ServiceTerms
+    later: int
+    of: OfDay
+    number: int
+
+    @property
+    def stage(self) -> Stages:
+        """POSSIBLE, or what rules it out, by demand."""
+        return np.asarray(self.of.stage[self.number])
+
+    @property
+    def day(self) -> Numbers:
+        """The day of handing over, by demand."""
+        return np.asarray(self.of.day[self.number])
+
+    @property
+    def cost(self) -> Minors:
+        """All components together, by demand."""
+        return np.asarray(self.of.cost[self.number])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,21 +205,18 @@ def _of_day(
         ),
         "emissions": _minor(weights.emissions_minor_per_kg * grams / KG_PER_TONNE),
     }
-    cost = np.asarray(sum(parts.values()), dtype=np.int64)
+    of = OfDay(
+        stage=stage,
+        day=days.handed_over,
+        earliest=earliest,
+        parts=parts,
+        cost=np.asarray(sum(parts.values()), dtype=np.int64),
+        carriage=carriage,
+        on_time=on_time,
+        grams_co2=grams,
+    )
     for number, node in enumerate(about.nodes):
-        yield Column(
-            node=node,
-            terms=terms,
-            later=later,
-            stage=stage[number],
-            day=days.handed_over[number],
-            earliest=earliest[number],
-            parts={name: amounts[number] for name, amounts in parts.items()},
-            cost=cost[number],
-            carriage={name: amounts[number] for name, amounts in carriage.items()},
-            on_time=on_time[number],
-            grams_co2=grams[number],
-        )
+        yield Column(node=node, terms=terms, later=later, of=of, number=number)
 
 
 def _handling(places: Sequence[FulfilmentNode], batch: Batch) -> Floats:
