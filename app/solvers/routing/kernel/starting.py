@@ -58,7 +58,8 @@ def empty_plan(memory: Memory) -> None:
         memory.hold(name, np.zeros(size, ARRAYS[name]))
     memory.hold("absent", np.arange(n))
     memory.hold("place", np.arange(n))
-    memory.hold("spare", memory.arrays["kind"]["first"])
+    kind = memory.arrays["kind"]
+    memory.hold("spare", np.where(kind["first"] < kind["last"], kind["first"], -1))
     memory.arrays["node"]["route"] = -1
     memory.record["absent_size"] = n
     memory.record["cost"] = float(memory.arrays["penalty"].sum() - memory.record["forgiven"][0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.solvers.routing.kernel import FAR, Improved, KernelData, Plan, VehicleKinds, improve
+from app.solvers.routing.kernel.preparation import prepare
 
 DEPOT = 8
 
@@ -70,6 +71,15 @@ def test_a_spent_budget_ends_the_search() -> None:
     )
     assert answer.iterations > 0
     assert next(told, None) is None
+
+
+@pytest.mark.parametrize(("counts", "spare"), [([0, 2], [-1, 0]), ([2, 0], [0, -1]), ([0, 2, 0], [-1, 0, -1])])
+def test_a_kind_without_vehicles_has_none_to_spare(counts: list[int], spare: list[int]) -> None:
+    """A part of a plan may have vehicles of some kinds only; behind the last there is nothing but foreign memory."""
+    alike = np.full(len(counts), DEPOT)
+    fleet = kinds(counts=np.array(counts), start_rows=alike, end_rows=alike, capacities=np.full((len(counts), 1), 4))
+    assert prepare(circle(kinds=fleet), seed=1).arrays["spare"].tolist() == spare
+    assert search(circle(kinds=fleet)).plan.kinds.tolist() == [counts.index(2)] * 2
 
 
 def test_what_no_vehicle_has_room_for_is_left_out_at_its_penalty() -> None:
