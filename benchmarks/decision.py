@@ -10,10 +10,8 @@ nanoseconds (Linux only). The first decisions, which fill caches, are left out.
 
 import argparse
 import asyncio
-import json
 import os
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Collection, Sequence
@@ -257,11 +255,7 @@ def main() -> None:
             migrations.upgrade(found.database_url)
             collect_rarely()
             report = asyncio.run(measure(arguments, found))
-    words = json.dumps(report, indent=2)
-    if arguments.json not in (None, "-"):
-        Path(arguments.json).write_text(words + "\n")
-    else:
-        sys.stdout.write(words + "\n")
+    fleet.publish(report, arguments.json)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from sqlmodel import SQLModel, col
 from app.asgi import ensure_defaults
 from app.auth.principals import SYSTEM
 from app.core import clock, migrations
+from app.core.collecting import collect_rarely
 from app.core.database import Database, Session
 from app.core.embedded import servers
 from app.core.settings import Settings
@@ -278,6 +279,15 @@ async def measure(arguments: argparse.Namespace, found: servers.Servers, folder:
     }
 
 
+def publish(report: Json, target: str | None) -> None:
+    """Writes the report as JSON: to a file, or, where none is named, to the terminal."""
+    words = json.dumps(report, indent=2) + "\n"
+    if target is not None and target != "-":
+        Path(target).write_text(words)
+    else:
+        sys.stdout.write(words)
+
+
 def main() -> None:
     """Reads the arguments, runs, prints, and writes JSON where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -294,12 +304,9 @@ def main() -> None:
         folder.chmod(0o755)
         with servers.running(folder, durable=False, environment={}) as found:
             migrations.upgrade(found.database_url)
+            collect_rarely()
             report = asyncio.run(measure(arguments, found, folder))
-    words = json.dumps(report, indent=2)
-    if arguments.json not in (None, "-"):
-        Path(arguments.json).write_text(words + "\n")
-    else:
-        sys.stdout.write(words + "\n")
+    publish(report, arguments.json)
 
 
 if __name__ == "__main__":
