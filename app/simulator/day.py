@@ -103,12 +103,13 @@ class Day:
             allocation = await self.dispatcher.allocate()
             self._say(f"allocated: {allocation['result']}")
             actors = self._actors()
-            tasks = [asyncio.create_task(actor) for actor in actors]
+            late = asyncio.create_task(self._late())
+            tasks = [late, *(asyncio.create_task(actor) for actor in actors)]
             plan = await self.dispatcher.plan(day=self._city.day, seconds=self._pace.plan_seconds)
             self._planned.set()
             self._say(f"planned and published: {plan['result']}")
             try:
-                await self._watch(tasks)
+                await self._watch(tasks, late)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -119,7 +120,7 @@ class Day:
             str(order.input["reference"]): order.person for order in (*self._city.orders, *self._city.late_orders)
         }
         self._customers = Customers(self._client(), people=people, tokens=self.shop.tracking_tokens, seed=self._seed)
-        actors: list[Coroutine[Any, Any, None]] = [self.shop.follow(self._hear), self._late()]
+        actors: list[Coroutine[Any, Any, None]] = [self.shop.follow(self._hear)]
         password = self._access.password
         for number, row in enumerate(self._city.drivers):
             driver = Driver(self._client(), customers=self._customers, until=self._ends, seed=self._seed + number)
@@ -151,8 +152,8 @@ class Day:
         await self.dispatcher.plan(day=self._city.day, seconds=max(2, self._pace.plan_seconds // 2))
         self._say(f"{len(late)} late orders joined")
 
-    async def _watch(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Says how far the day is, until nothing is under way any more or the day is over."""
+    async def _watch(self, tasks: list[asyncio.Task[None]], late: asyncio.Task[None]) -> None:
+        """Says how far the day is, until the late orders have joined and nothing is under way, or the day is over."""
         while clock.now() < self._ends:
             await asyncio.sleep(2)
             for task in tasks:
@@ -162,13 +163,13 @@ class Day:
             local = clock.now().astimezone(self._city.zone)
             rated = self._customers.rated
             self._say(f"{local:%H:%M}  {self._delivered} delivered, {report['openStops']} stops to go, {rated} ratings")
-            if local.time() > self._pace.late_orders_at and report["openStops"] == 0 and not self._under_way(report):
+            if late.done() and report["openStops"] == 0 and not self._under_way(report):
                 break
         await asyncio.sleep(clock.wall_seconds(timedelta(minutes=20)))
 
     @staticmethod
     def _under_way(report: dict[str, Any]) -> bool:
-        moving = {"TENDERED", "PLANNED", "PICKED_UP", "OUT_FOR_DELIVERY"}
+        moving = {"PENDING", "TENDERED", "PLANNED", "PICKED_UP", "OUT_FOR_DELIVERY"}
         return any(row["name"] in moving and row["count"] for row in report["shipments"])
 
 
