@@ -63,7 +63,14 @@ async def test_an_order_gets_the_cheapest_carrier_a_reservation_a_shipment_and_a
     await a_network(database, carriers=[own_fleet(), third_party()])
     await orders(database, 1, quantity=3)
     _, result = await run(database, KIND, {})
-    assert result == {"allocated": 1, "unallocated": 0, "proposed": 0, "movedOn": 0, "unallocatedByCode": {}}
+    assert result == {
+        "allocated": 1,
+        "moved": 0,
+        "unallocated": 0,
+        "proposed": 0,
+        "movedOn": 0,
+        "unallocatedByCode": {},
+    }
     assert await states(database) == {OrderState.ALLOCATED: 1}
     assert await level(database) == (3, 3)
     async with database.reading() as session:

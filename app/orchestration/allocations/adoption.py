@@ -164,7 +164,8 @@ def _allocated(winner: Winner, promise: Row, *, now: datetime) -> Row:
     for name, value in promise.items():
         set_committed_value(order, name, value)
     # A second allocation that keeps the promise is no news for the customer.
-    happened = "allocated" if is_new or not winner.verdict.demand.declined else "updated"
+    demand = winner.verdict.demand
+    happened = "updated" if not is_new and (demand.declined or demand.standing is not None) else "allocated"
     return log.entry(
         type=f"order.{happened}",
         subject=subject_of(order),

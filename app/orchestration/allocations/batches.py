@@ -12,7 +12,7 @@ import numpy as np
 
 from app.core.geo import Point
 from app.learning.lateness import PunctualityTable
-from app.models import FulfilmentNode, Order, OrderLine, Product
+from app.models import Allocation, FulfilmentNode, Order, OrderLine, Product
 from app.orchestration.carriers.rating import Loads, Minors
 from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.carriers.zones import Doors, Flags, Floats, Numbers, normalised_postcode
@@ -31,11 +31,15 @@ DAY_SECONDS, HOUR_SECONDS = 86_400.0, 3_600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """An order that waits, with its lines, and the carriers that declined it."""
+    """An order that waits, with its lines, and the carriers that declined it; or one with an allocation that stands.
+
+    What stands may change, but not the window that was promised.
+    """
 
     order: Order
     lines: Sequence[OrderLine]
     declined: Collection[uuid.UUID] = ()
+    standing: Allocation | None = None
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -198,8 +202,10 @@ class Batch:
 
     @cached_property
     def may_wait(self) -> Flags:
-        """Whether the customer named no window, so that the same hours of a later day are possible, too."""
-        return np.array([demand.order.requested_start is None for demand in self.demands], dtype=bool)
+        """Whether nobody named or fixed a window, so that the same hours of a later day are possible, too."""
+        return np.array(
+            [demand.order.requested_start is None and demand.standing is None for demand in self.demands], dtype=bool
+        )
 
     @cached_property
     def areas(self) -> tuple[list[str], Numbers]:

@@ -25,6 +25,8 @@ IMPOSSIBLE = np.iinfo(np.int64).max
 NOT_SAID = -2
 # Days as ordinals: before and after all others.
 AT_ONCE, NEVER = 0, date.max.toordinal()
+# In the place of a column.
+NONE = -1
 
 Costs = tuple[tuple[str, int], ...]
 
@@ -112,6 +114,17 @@ class Ways:
         orders, places = np.nonzero(least.T != IMPOSSIBLE)
         return orders, ranked[places, orders], least[places, orders]
 
+    def standing(self) -> Numbers:
+        """[orders] the column of each order's standing allocation; NONE where it has none, or this is no way now."""
+        found = np.full(len(self.batch), NONE)
+        for order, demand in enumerate(self.batch.demands):
+            if (held := demand.standing) is None:
+                continue
+            number = self._on_promised_day.get((held.node_id, held.carrier_id, held.service), NONE)
+            if number != NONE and self._days[number, order] == held.capacity_date.toordinal():
+                found[order] = number
+        return found
+
     def days(self, columns: Numbers, orders: Numbers) -> Numbers:
         """The local day of handing over, as an ordinal, of each way."""
         return self._days[columns, orders] if len(columns) else columns
@@ -126,6 +139,14 @@ class Ways:
             ranked, counts = self._furthest
             for row in ranked[: counts[order], order].tolist():
                 yield self._named(row, order)
+
+    @cached_property
+    def _on_promised_day(self) -> dict[tuple[uuid.UUID, uuid.UUID, str], int]:
+        return {
+            (column.node.id, column.terms.carrier.id, column.terms.code): number
+            for number, column in enumerate(self._columns)
+            if column.later == 0
+        }
 
     @cached_property
     def _days(self) -> Numbers:

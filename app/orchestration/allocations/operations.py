@@ -50,6 +50,7 @@ class Outcome(StrEnum):
     """What became of one order of a run."""
 
     ALLOCATED = "allocated"
+    MOVED = "moved"  # to another node or carrier than it was allocated to
     UNALLOCATED = "unallocated"
     PROPOSED = "proposed"  # a person has to agree first
     MOVED_ON = "movedOn"  # changed, cancelled or outrun since it was loaded: the next run looks at it again

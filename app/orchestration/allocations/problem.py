@@ -12,11 +12,13 @@ import numpy as np
 from app.orchestration.allocations import drawing
 from app.orchestration.allocations.batches import LATER_DAYS, Demand
 from app.orchestration.allocations.bidding import Offer
-from app.orchestration.allocations.candidates import Candidate, RuledOut, Ways
+from app.orchestration.allocations.candidates import NONE, Candidate, RuledOut, Ways
 from app.orchestration.allocations.drawing import FIRST_SPLIT, Rows
 from app.orchestration.allocations.limits import Limits, Loaded, Resource
 from app.orchestration.allocations.splits import splits
-from app.solvers.allocation.table import AllocationTable, Longs
+from app.orchestration.allocations.standing import let_go
+from app.solvers.allocation.standing import with_standing
+from app.solvers.allocation.table import LEFT_OUT, AllocationTable, Longs
 
 # Leaving an order out costs as much as so many median orders of its batch, and more the more urgent it
 # is: above any way to serve it, but not so far that the proved bound says nothing of the others.
@@ -34,18 +36,27 @@ class Posed:
     """The table of a batch with the names of what it numbers: `resources`, and by `offers` its options."""
 
     def __init__(self, loaded: Loaded, *, may_split: bool = True) -> None:
-        """All waiting orders together."""
-        self.loaded = loaded
+        """All orders together; those that hold something may change it, at the policy's price."""
+        self.loaded = let_go(loaded)
         self._may_split = may_split
         self._splits: list[Candidate] = []
         self._latest: tuple[int, Ways] | None = None
         each = max(1, len(loaded.network.nodes) * len(loaded.network.services))
         self._edges = [*range(0, len(loaded.demands), max(1, WAYS_AT_ONCE // each)), len(loaded.demands)]
-        limits = Limits(loaded)
+        limits = Limits(self.loaded)
         rows = [self._rows(number, low, high, limits) for number, (low, high) in enumerate(pairwise(self._edges))]
         self.resources: Sequence[Resource] = limits.resources
         self._ways = np.concatenate([found.ways for found in rows]) if rows else np.zeros(0, dtype=np.int64)
-        self.table = _table(rows, loaded.demands, self.resources)
+        table = _table(rows, loaded.demands, self.resources)
+        self.standing = self._standing(table)
+        change = loaded.network.policy.allocation.change_minor or 0
+        self.table = with_standing(table, self.standing, change_minor=change)
+
+    @property
+    def fixed(self) -> list[int]:
+        """The orders that hold something which is no way any more, so that they may not change: its cut-off passed."""
+        holds = np.array([demand.standing is not None for demand in self.loaded.demands], dtype=np.bool_)
+        return np.flatnonzero(holds & (self.standing == LEFT_OUT)).tolist()
 
     def offers(self, order: int, options: Iterable[int]) -> list[Offer]:
         """These options of an order by name, with what they use."""
@@ -79,6 +90,18 @@ class Posed:
         """What rules out the other nodes and carriers of an order, what came furthest first."""
         ways, first = self._ways_of(order)
         return ways.ruled_out(order - first)
+
+    def _standing(self, table: AllocationTable) -> Longs:
+        """[orders] the option that each holds; LEFT_OUT where it holds none that is still possible."""
+        found = np.full(table.orders, LEFT_OUT, dtype=np.int64)
+        for low, high in pairwise(self._edges):
+            if any(demand.standing is not None for demand in self.loaded.demands[low:high]):
+                columns = self._ways_of(low)[0].standing()
+                orders = np.repeat(np.arange(low, high), np.diff(table.starts[low : high + 1]))
+                options = np.arange(table.starts[low], table.starts[high])
+                is_held = (self._ways[options] == columns[orders - low]) & (columns[orders - low] != NONE)
+                found[orders[is_held]] = options[is_held]
+        return found
 
     def _ways_of(self, order: int) -> tuple[Ways, int]:
         """The ways worked out together with an order's, and the number of the first order among them."""

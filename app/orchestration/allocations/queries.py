@@ -30,6 +30,7 @@ from app.orchestration.allocations import proposals
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.rooms import left
+from app.orchestration.allocations.standing import movable
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.carriers.terms import ServiceTerms
 from app.orchestration.inventory import queries as stock
@@ -45,6 +46,7 @@ from app.orchestration.writing import among, one_of
 
 # What is read of the setting may be so old before a single order is decided by it.
 FRESH = timedelta(minutes=1)
+NOTHING_STANDS: Mapping[uuid.UUID, Allocation] = {}
 # Order, and a carrier that it is not offered to.
 _DECLINED: CompoundSelect[uuid.UUID, uuid.UUID] = union_all(
     tenders.declined(among(Shipment.order_id, "orders")), proposals.unwanted(among(Decision.order_id, "orders"))
@@ -83,14 +85,25 @@ async def of_orders(
 async def waiting(
     session: AsyncSession, *, references: Sequence[str] | None, after: uuid.UUID | None, limit: int, now: datetime
 ) -> Loaded | None:
-    """The next orders that wait, in the order of their keys, with all that they can be served from; None at the end."""
+    """The next orders that wait, in the order of their keys, with all that they can be served from; None at the end.
+
+    The first of all of them come with the allocations that may still change, where the policy says what that costs.
+    """
     statement = select(Order).where(col(Order.state) == OrderState.RECEIVED, ~proposals.is_proposed())
     if references is not None:
         statement = statement.where(one_of(Order.reference, references))
     if after is not None:
         statement = statement.where(col(Order.id) > after)
     found = list(await session.scalars(statement.order_by(col(Order.id)).limit(limit)))
-    return await loaded(session, found, setting=await setting(session, now=now), now=now) if found else None
+    known = await setting(session, now=now)
+    standing: dict[uuid.UUID, tuple[Order, Allocation]] = {}
+    if references is None and after is None and known.may_change:
+        standing = await movable(session, limit=limit - len(found))
+    if not found and not standing:
+        return None
+    held = {key: allocation for key, (_, allocation) in standing.items()}
+    together = [*(order for order, _ in standing.values()), *found]
+    return await loaded(session, together, setting=known, now=now, standing=held)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +122,12 @@ class Setting:
     read_at: datetime
     products: dict[str, Product] = field(default_factory=dict)
     calendar: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether a batch weighs allocations anew. Not where goods that are still to come are promised."""
+        weights = self.policy.document.allocation
+        return weights.change_minor is not None and weights.inbound_lead_days is None
 
 
 async def setting(session: AsyncSession, *, now: datetime) -> Setting:
@@ -137,14 +156,29 @@ class Memory:
         return self._known
 
 
-async def loaded(session: AsyncSession, found: Sequence[Order], *, setting: Setting, now: datetime) -> Loaded:
-    """These orders with all that they can be served from."""
+async def loaded(
+    session: AsyncSession,
+    found: Sequence[Order],
+    *,
+    setting: Setting,
+    now: datetime,
+    standing: Mapping[uuid.UUID, Allocation] = NOTHING_STANDS,
+) -> Loaded:
+    """These orders with all that they can be served from. `standing`: order -> its allocation, if that may change."""
     keys = [order.id for order in found]
     lines = await orders.lines_of(session, SYSTEM, keys)
     declined: dict[uuid.UUID, set[uuid.UUID]] = {}
     for order_id, carrier_id in (await session.execute(_DECLINED, {"orders": keys})).all():
         declined.setdefault(order_id, set()).add(carrier_id)
-    demands = [Demand(order=order, lines=lines[order.id], declined=declined.get(order.id, set())) for order in found]
+    demands = [
+        Demand(
+            order=order,
+            lines=lines[order.id],
+            declined=declined.get(order.id, set()),
+            standing=standing.get(order.id),
+        )
+        for order in found
+    ]
     return await around(session, demands, setting=setting, now=now)
 
 

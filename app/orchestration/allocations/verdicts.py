@@ -1,6 +1,6 @@
 """What an allocation's answer means for each order: what it gets, and why the rest lost. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -37,13 +37,13 @@ class Verdict:
     unassigned: Json | None = None
 
 
-def verdicts(posed: Posed, solution: AllocationSolution, *, most: int) -> Iterator[Verdict]:
-    """One verdict per order of a batch, each with the `most` others that came closest."""
+def verdicts(posed: Posed, solution: AllocationSolution, orders: Iterable[int], *, most: int) -> Iterator[Verdict]:
+    """The verdicts for these orders of a batch, each with the `most` others that came closest."""
     table, prices = posed.table, solution.prices
     limits = limits_of(posed, table.capacities - _used(table, solution.chosen), prices)
     priced = priced_costs(table, prices)
-    for order, option in enumerate(solution.chosen.tolist()):
-        yield _verdict(posed, order, option, priced, limits, most=most)
+    for order in orders:
+        yield _verdict(posed, order, int(solution.chosen[order]), priced, limits, most=most)
 
 
 def _used(table: AllocationTable, chosen: Longs) -> Longs:

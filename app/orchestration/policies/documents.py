@@ -57,6 +57,8 @@ class AllocationWeights(Part):
     window at all; emissions by the kilogram. `scarcity` is the share of the price of scarce stock and capacity that a
     single order pays when it is decided alone. `at_once` decides orders as they come in, before the next batch.
     `inbound_lead_days`: goods that a node expects count as there so many days after their day; None: once they are.
+    `change_minor`: what it costs to send an order another way than it is allocated, which a batch then weighs until its
+    own fleet has planned it or its carrier has agreed; None: allocations stand.
     `quote_seconds`: carriers whose gateways quote are asked for their price, and may think so long; None: nobody is.
     """
 
@@ -70,6 +72,7 @@ class AllocationWeights(Part):
     scarcity: Amount = 1.0
     at_once: bool = False
     inbound_lead_days: Annotated[int, Field(ge=1, le=60)] | None = None
+    change_minor: NonNegative | None = None
     quote_seconds: Annotated[int, Field(ge=1, le=30)] | None = None
 
 

@@ -115,7 +115,7 @@ async def advance_all(
     Locks the orders, then the shipments. Refuses with INVALID_STATE what may not follow; then nothing has changed.
     After FAIL the policy decides: `not_before` says when the next attempt may start, or the goods are sent back.
     """
-    orders_of, moving = await _lock_all(session, shipments)
+    orders_of, moving = await lock_all(session, shipments)
     states = [policies.next_state(shipment, event) for shipment in moving]
     lines = await goods.lines_by_shipment(session, [shipment.id for shipment in moving])
     await goods.move(session, moving, event, lines, happening.delivered, now=now)
@@ -158,11 +158,11 @@ def begin(session: AsyncSession, shipment: Shipment, event: ShipmentEvent, *, ac
 
 async def lock(session: AsyncSession, shipment: Shipment) -> tuple[Order, Shipment]:
     """The order and then the shipment, locked and read afresh."""
-    (order,), (found,) = await _lock_all(session, [shipment])
+    (order,), (found,) = await lock_all(session, [shipment])
     return order, found
 
 
-async def _lock_all(session: AsyncSession, shipments: Sequence[Shipment]) -> tuple[list[Order], list[Shipment]]:
+async def lock_all(session: AsyncSession, shipments: Sequence[Shipment]) -> tuple[list[Order], list[Shipment]]:
     """The orders and then the shipments, each in the order of their keys, locked and read afresh."""
     orders_found = await session.scalars(
         select(Order)

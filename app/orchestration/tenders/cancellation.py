@@ -1,5 +1,6 @@
-"""Cancelling a shipment whose goods are still at the node: stock, capacity, tender and stop are given back."""
+"""Cancelling shipments whose goods are still at the node: stock, capacity, tender and stop are given back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -21,36 +22,54 @@ from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
-from app.orchestration.shipments.operations import Happening, advance, lock
+from app.orchestration.shipments.operations import Happening, advance_all, lock_all
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.tenders import offers
 from app.orchestration.tenders.policies import TenderEvent
 from app.orchestration.tenders.proposals import KIND as PROPOSED
+from app.orchestration.writing import one_of
 
 
 async def cancel(
     session: AsyncSession, shipment: Shipment, *, actor: Principal, now: datetime, reason: str | None = None
 ) -> Shipment:
     """Cancels a shipment before its goods are picked up. Refuses with INVALID_STATE afterwards."""
-    _, shipment = await lock(session, shipment)
-    was_planned = shipment.state is ShipmentState.PLANNED
+    (cancelled,) = await cancel_all(session, [shipment], actor=actor, now=now, reason=reason)
+    return cancelled
+
+
+async def cancel_all(
+    session: AsyncSession,
+    shipments: Sequence[Shipment],
+    *,
+    actor: Principal,
+    now: datetime,
+    reason: str | None = None,
+) -> list[Shipment]:
+    """The same for many shipments, all or none."""
+    _, shipments = await lock_all(session, shipments)
+    planned = {shipment.id for shipment in shipments if shipment.state is ShipmentState.PLANNED}
     data = {"because": reason} if reason else None
-    shipment = await advance(
-        session, shipment, ShipmentEvent.CANCEL, actor=actor, now=now, happening=Happening(note=reason), data=data
+    cancelled = await advance_all(
+        session, shipments, ShipmentEvent.CANCEL, actor=actor, now=now, happening=Happening(note=reason), data=data
     )
-    if was_planned:
-        await _leave_route(session, shipment, actor=actor, now=now)
-    await withdraw_tenders(session, shipment, actor=actor, now=now)
-    await _give_capacity_back(session, shipment)
-    return shipment
+    for shipment in cancelled:
+        if shipment.id in planned:
+            await _leave_route(session, shipment, actor=actor, now=now)
+    await withdraw_tenders(session, cancelled, actor=actor, now=now)
+    await _give_capacity_back(session, cancelled)
+    return cancelled
 
 
-async def withdraw_tenders(session: AsyncSession, shipment: Shipment, *, actor: Principal, now: datetime) -> None:
-    """Withdraws the shipment's open tenders."""
-    for tender in await offers.open_tenders(session, shipment):
-        offers.end(session, tender, shipment, TenderEvent.WITHDRAW, actor=actor, now=now)
-    await exceptions.settle(
-        session, kind=PROPOSED, subject_id=shipment.id, resolution="The shipment was cancelled.", now=now
+async def withdraw_tenders(
+    session: AsyncSession, shipments: Sequence[Shipment], *, actor: Principal, now: datetime
+) -> None:
+    """Withdraws the open tenders of locked shipments."""
+    known = {shipment.id: shipment for shipment in shipments}
+    for tender in await offers.open_tenders(session, shipments):
+        offers.end(session, tender, known[tender.shipment_id], TenderEvent.WITHDRAW, actor=actor, now=now)
+    await exceptions.settle_all(
+        session, kind=PROPOSED, subject_ids=known, resolution="The shipment was cancelled.", now=now
     )
 
 
@@ -87,9 +106,7 @@ async def _leave_route(session: AsyncSession, shipment: Shipment, *, actor: Prin
         )
 
 
-async def _give_capacity_back(session: AsyncSession, shipment: Shipment) -> None:
-    if shipment.allocation_id is None:
-        return
-    allocation = await session.get(Allocation, shipment.allocation_id)
-    if allocation is not None:
-        await capacity.give_back(session, [Claim.of(allocation)])
+async def _give_capacity_back(session: AsyncSession, shipments: Sequence[Shipment]) -> None:
+    keys = [shipment.allocation_id for shipment in shipments if shipment.allocation_id is not None]
+    allocations = await session.scalars(select(Allocation).where(one_of(Allocation.id, keys)))
+    await capacity.give_back(session, [Claim.of(allocation) for allocation in allocations])

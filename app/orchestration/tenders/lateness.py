@@ -177,7 +177,7 @@ async def _route_of(session: AsyncSession, shipment: Shipment) -> Route | None:
 
 async def _ask_another(session: AsyncSession, turn: Turn) -> bool:
     """Withdraws it from its carrier and asks the next; changes nothing where there is no next one."""
-    taken = [row for row in await offers.open_tenders(session, turn.shipment) if row.state is TenderState.ACCEPTED]
+    taken = [row for row in await offers.open_tenders(session, [turn.shipment]) if row.state is TenderState.ACCEPTED]
     if turn.now >= turn.latest_offer:
         return False
     try:

@@ -1,6 +1,7 @@
 """One offer to one carrier: making it, ending it, and what the log says of it. Leaves out who comes next."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,15 +17,16 @@ from app.orchestration.capacity.operations import Claim
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.tenders.policies import OPEN, TenderEvent, next_state
+from app.orchestration.writing import one_of
 
 OFFERED = "tender.offered"
 
 
-async def open_tenders(session: AsyncSession, shipment: Shipment) -> list[Tender]:
-    """The shipment's tenders that are not over, by their turn, locked. The caller has locked the shipment."""
+async def open_tenders(session: AsyncSession, shipments: Sequence[Shipment]) -> list[Tender]:
+    """The tenders of these shipments that are not over, by their turn, locked. The caller has locked the shipments."""
     found = await session.scalars(
         select(Tender)
-        .where(col(Tender.shipment_id) == shipment.id, col(Tender.state).in_(OPEN))
+        .where(one_of(Tender.shipment_id, [shipment.id for shipment in shipments]), col(Tender.state).in_(OPEN))
         .order_by(col(Tender.place), col(Tender.id))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)

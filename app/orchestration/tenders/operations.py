@@ -158,7 +158,7 @@ async def offer_proposed(session: AsyncSession, *, tender_id: uuid.UUID, now: da
     order, shipment, tender = await _locked(session, tender_id=tender_id, actor=SYSTEM)
     next_state(tender, TenderEvent.OFFER)
     turn = Turn(order=order, shipment=shipment, policy=await rules.current_version(session), now=now)
-    waiting = [row for row in await offers.open_tenders(session, shipment) if row.state is TenderState.QUEUED]
+    waiting = [row for row in await offers.open_tenders(session, [shipment]) if row.state is TenderState.QUEUED]
     if not await waterfall.take_turns(session, turn, waiting):
         raise Conflict(
             "CAPACITY_EXCEEDED",

@@ -66,7 +66,7 @@ async def ask_next(session: AsyncSession, order: Order, shipment: Shipment, *, b
     """
     await session.flush()
     turn = Turn(order=order, shipment=shipment, policy=await rules.current_version(session), now=now)
-    waiting = await offers.open_tenders(session, shipment)
+    waiting = await offers.open_tenders(session, [shipment])
     if any(tender.state is not TenderState.QUEUED for tender in waiting):
         return True
     if now >= turn.latest_offer:
@@ -165,7 +165,7 @@ async def _tell(session: AsyncSession, turn: Turn, tender: Tender) -> None:
 
 async def withdraw_others(session: AsyncSession, shipment: Shipment, taken: Tender, *, now: datetime) -> None:
     """Ends what was offered to the others, or was still to be: the shipment is taken."""
-    for tender in await offers.open_tenders(session, shipment):
+    for tender in await offers.open_tenders(session, [shipment]):
         if tender.id != taken.id:
             offers.end(session, tender, shipment, TenderEvent.WITHDRAW, now=now, reason=TAKEN)
     await session.flush()
