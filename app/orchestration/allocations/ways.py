@@ -4,10 +4,11 @@ A way is a node, a carrier's service, and the promised window or the same hours 
 that others want, throughput, capacity) are the solver's; here a way only has to be possible for an order alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,11 +113,15 @@ class _Days:
 
 @dataclass(frozen=True, kw_only=True)
 class _Places:
-    """The nodes of a batch: `metres` [nodes, demands] on the great circle; `keeps`: whether it keeps such goods."""
+    """The nodes of a batch: `metres` [nodes, demands] on the great circle; `keeps`: whether it keeps such goods.
+
+    `by_zone`: a time zone -> the numbers of the nodes in it.
+    """
 
     nodes: Sequence[FulfilmentNode]
     metres: Floats
     keeps: Flags
+    by_zone: Mapping[ZoneInfo, Sequence[int]]
 
 
 def columns(places: Sequence[FulfilmentNode], batch: Batch, network: Network) -> list[list[Column]]:
@@ -126,6 +131,7 @@ def columns(places: Sequence[FulfilmentNode], batch: Batch, network: Network) ->
         nodes=places,
         metres=np.stack([metres_from(nodes.place(node), batch.doors) for node in places]),
         keeps=np.array([[all(nodes.keeps(node, kind) for kind in kinds) for kinds in batch.kinds] for node in places]),
+        by_zone=_by_zone(places, network),
     )
     latest = LATER_DAYS if bool(batch.may_wait.any()) else 1
     for terms in network.services:
@@ -182,7 +188,7 @@ def _of_day(
     expected: tuple[Floats, Floats],
 ) -> Iterator[Column]:
     """The service's ways on the promised day or so many days later: one column per node."""
-    days, stage = _days(terms, batch, network, about.nodes, later=later), stage.copy()
+    days, stage = _days(terms, batch, network, about, later=later), stage.copy()
     driven = about.metres * DETOUR_FACTOR
     earliest = _rule_out_by_time(stage, terms, batch, days, driven=driven, later=later, now=network.now.timestamp())
     carriage = _carriage(terms, batch, days.handed_over, metres=driven, of_zone=of_zone)
@@ -246,33 +252,38 @@ def _rule_out(stage: Stages, code: str, holds: Flags) -> None:
     stage[(stage == POSSIBLE) & holds] = STAGE[code]
 
 
-def _days(
-    terms: ServiceTerms, batch: Batch, network: Network, places: Sequence[FulfilmentNode], *, later: int
-) -> _Days:
-    shape = (len(places), len(batch))
-    rows = np.empty((4, *shape))
-    runs = np.empty(shape, dtype=bool)
+def _by_zone(places: Sequence[FulfilmentNode], network: Network) -> dict[ZoneInfo, list[int]]:
+    found: dict[ZoneInfo, list[int]] = {}
     for number, node in enumerate(places):
-        unique, place = distinct(batch.days(network.zone(node), later=later, now=network.now))
-        found = [_day(node, terms, ordinal, network) for ordinal in unique.tolist()]
-        rows[:, number] = np.array([row[:4] for row in found]).T[:, place]
-        runs[number] = np.array([row[4] for row in found])[place]
-    return _Days(handed_over=rows[0].astype(np.int64), cutoff=rows[1], opens=rows[2], closes=rows[3], runs=runs)
+        found.setdefault(network.zone(node), []).append(number)
+    return found
 
 
-def _day(
-    node: FulfilmentNode, terms: ServiceTerms, ordinal: int, network: Network
-) -> tuple[int, float, float, float, bool]:
-    """The day of handing over, cut-off, opening, closing, and whether the service runs."""
+def _days(terms: ServiceTerms, batch: Batch, network: Network, about: _Places, *, later: int) -> _Days:
+    rows = np.empty((5, len(about.nodes), len(batch)))
+    for zone, numbers in about.by_zone.items():
+        there = [about.nodes[number] for number in numbers]
+        unique, place = distinct(batch.days(zone, later=later, now=network.now))
+        found = np.stack([_day(there, terms, ordinal, network) for ordinal in unique.tolist()], axis=-1)
+        rows[:, numbers] = found[..., place]
+    handed_over, cutoff, opens, closes, runs = rows
+    return _Days(handed_over=handed_over.astype(np.int64), cutoff=cutoff, opens=opens, closes=closes, runs=runs > 0)
 
-    def found() -> tuple[int, float, float, float, bool]:
+
+def _day(places: Sequence[FulfilmentNode], terms: ServiceTerms, ordinal: int, network: Network) -> Floats:
+    """[5, nodes] the day of handing over as an ordinal, cut-off, opening, closing, and 1 where the service runs."""
+
+    def found() -> Floats:
         delivered = date.fromordinal(ordinal)
         handed = delivered - timedelta(days=terms.document.transit_days)
+        return np.array([(handed.toordinal(), *times(node, handed), terms.runs_on(delivered)) for node in places]).T
+
+    def times(node: FulfilmentNode, handed: date) -> tuple[float, float, float]:
         opens, closes = network.opening(node, handed)
         cutoff = min(nodes.cutoff(node, handed, service=terms.code), terms.cutoff(handed, zone=network.zone(node)))
-        return handed.toordinal(), cutoff.timestamp(), opens, closes, terms.runs_on(delivered)
+        return cutoff.timestamp(), opens, closes
 
-    return network.remembered(("day", node.id, terms.carrier.id, terms.code, ordinal), found)
+    return network.remembered(("day", terms.carrier.id, terms.code, ordinal, *(node.id for node in places)), found)
 
 
 def distinct(numbers: Numbers) -> tuple[Numbers, Numbers]:
