@@ -16,7 +16,7 @@ from app.models.bookings import (
     NoticeState,
 )
 from app.models.carriers import Carrier, CarrierCapacity, CarrierContract, CarrierKind, CarrierService, TenderMode
-from app.models.decisions import Decision, DecisionKind
+from app.models.decisions import BY_HAND, Decision, DecisionKind
 from app.models.driver_events import DriverEvent, RecordOutcome
 from app.models.events import ActorKind, Counter, Event, EventReader
 from app.models.exceptions import ExceptionCase, ExceptionState, Severity
@@ -49,6 +49,7 @@ from app.models.stops import Handover, Stop, StopKind, StopOutcome, StopShipment
 from app.models.tenders import Tender, TenderState
 
 __all__ = [
+    "BY_HAND",
     "ActorKind",
     "Allocation",
     "AllocationState",

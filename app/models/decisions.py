@@ -10,6 +10,9 @@ from sqlmodel import Field
 from app.core import clock
 from app.models.base import JSONB, Json, Row, choice
 
+# In the place of a model's name: a person chose.
+BY_HAND = "by-hand"
+
 
 class DecisionKind(StrEnum):
     """What was decided."""

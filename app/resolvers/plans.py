@@ -18,15 +18,25 @@ from app.orchestration.corrections import operations as corrections
 from app.orchestration.decisions import queries as decisions
 from app.orchestration.exceptions import queries as exception_queries
 from app.orchestration.nodes import queries as nodes
-from app.orchestration.plans import comparing, operations, queries
+from app.orchestration.plans import comparing, operations, queries, reassigning
+from app.orchestration.plans.reassigning import Move
+from app.orchestration.routes import queries as routes
 from app.resolvers.mutations import mutation, perform, subscription
 from app.schema.allocations import AllocationType
 from app.schema.board import BoardType
 from app.schema.context import Info
 from app.schema.decisions import DecisionType
 from app.schema.exceptions import ExceptionType, ResolveExceptionInput, ResolveExceptionPayload
-from app.schema.plans import PlanComparisonType, PlanType, PublishPlanInput, PublishPlanPayload
+from app.schema.plans import (
+    PlanComparisonType,
+    PlanType,
+    PublishPlanInput,
+    PublishPlanPayload,
+    ReassignStopInput,
+    ReassignStopPayload,
+)
 from app.schema.relay import NODE_SOURCES, NodeSource
+from app.schema.routes import RouteType
 
 NODE_SOURCES["Plan"] = NodeSource(batch=queries.by_ids, of=PlanType.of)
 NODE_SOURCES["Decision"] = NodeSource(batch=decisions.by_ids, of=DecisionType.of)
@@ -97,6 +107,29 @@ class PlanMutations:
             return PublishPlanPayload(plan=None if row is None else PlanType.of(row))
 
         return await perform(info, input, payload=PublishPlanPayload, work=work, answer=answer)
+
+    @mutation(callers=STAFF)
+    async def reassign_stop(self, info: Info, input: ReassignStopInput) -> ReassignStopPayload:
+        """Moves a stop that waits to another published route, or to another place on its own.
+
+        RULES_BROKEN names each rule that is kept now and would not be. Goods in a van stay in it.
+        """
+
+        async def work(session: Session, actor: Principal, now: datetime) -> Json:
+            move = Move(
+                stop_id=from_global("Stop", input.stop_id, field="stopId"),
+                to_route_id=from_global("Route", input.to_route_id, field="toRouteId"),
+                position=input.position,
+                expected_version=input.expected_version,
+            )
+            changed = await reassigning.reassign(session, move=move, actor=actor, now=now)
+            return {"routeIds": [str(id) for id in changed]}
+
+        async def answer(outcome: Json) -> ReassignStopPayload:
+            rows = [await info.context.load(routes.by_ids, uuid.UUID(id)) for id in outcome["routeIds"]]
+            return ReassignStopPayload(routes=[RouteType.of(row) for row in rows if row is not None])
+
+        return await perform(info, input, payload=ReassignStopPayload, work=work, answer=answer)
 
     @mutation(callers=STAFF)
     async def resolve_exception(self, info: Info, input: ResolveExceptionInput) -> ResolveExceptionPayload:

@@ -236,3 +236,25 @@ class PublishPlanPayload:
 
     plan: PlanType | None = None
     user_errors: list[UserErrorType] = strawberry.field(default_factory=list)
+
+
+@strawberry.input
+class ReassignStopInput:
+    """`position`: among the stops that are still before the driver, 1 is the next; without it, where it costs least.
+
+    `expectedVersion`, of the route that the stop is on, refuses what changed since it was read.
+    """
+
+    stop_id: strawberry.ID
+    to_route_id: strawberry.ID
+    position: int | None = None
+    expected_version: int
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class ReassignStopPayload:
+    """The routes that changed, as they are now: the one that the stop was on first."""
+
+    routes: list[RouteType] = strawberry.field(default_factory=list)
+    user_errors: list[UserErrorType] = strawberry.field(default_factory=list)

@@ -7,7 +7,6 @@ from app.resolvers.schema import schema
 from tests.documents import documents
 
 PENDING = {
-    ("console.graphql", "ReassignStop"),
     ("integration.graphql", "RegisterWebhook"),
     ("integration.graphql", "ReplayWebhookDelivery"),
     ("integration.graphql", "Webhooks"),

@@ -15,7 +15,6 @@ from app.models import (
     Decision,
     DecisionKind,
     Driver,
-    Event,
     ExceptionCase,
     ExceptionState,
     FulfilmentNode,
@@ -27,7 +26,6 @@ from app.models import (
     ShipmentState,
     Stop,
     StopState,
-    Vehicle,
 )
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.problem import pose
@@ -36,14 +34,8 @@ from app.orchestration.plans.under_way import UnderWay, under_way
 from app.solvers.routing.engine import solve
 from app.solvers.stopping import StoppingRule
 from tests.client import DISPATCHER, Client
-from tests.factories.devices import Device
-from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
-from tests.factories.routes import PublishedRoute
-
-PLAN = {"date": TOMORROW.isoformat(), "seconds": 1, "publish": True}
-REPLAN = {**PLAN, "replan": True}
-# Three orders weigh 4.5 kg.
-ROOM_FOR_THREE_KG = 5.0
+from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, set_room, stops
+from tests.factories.planning import NOON, TOMORROW, orders, run
 
 
 @pytest.fixture(autouse=True)
@@ -52,58 +44,9 @@ def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "_clock", clock.starting_at(NOON - timedelta(hours=1), speed=1.0))
 
 
-async def a_day(database: Database, count: int, *, vans: int, room_kg: float = ROOM_FOR_THREE_KG) -> None:
-    """So many orders on published routes, three on each; the vans have more room afterwards."""
-    await a_network(database, carriers=[own_fleet()], vans=vans)
-    async with database.transaction() as session:
-        await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
-    await orders(database, count)
-    await run(database, JobKind.ALLOCATE_ORDERS, {})
-    await run(database, JobKind.PLAN_ROUTES, PLAN)
-
-
-async def set_room(database: Database, room_kg: float) -> None:
-    async with database.transaction() as session:
-        await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
-
-
-async def routes(database: Database) -> list[Route]:
-    async with database.reading() as session:
-        return list(await session.scalars(select(Route).order_by(col(Route.reference))))
-
-
-async def stops(database: Database, route: Route) -> list[Stop]:
-    """Those that the route still has, or had."""
-    async with database.reading() as session:
-        found = await session.scalars(
-            select(Stop)
-            .where(col(Stop.route_id) == route.id, col(Stop.state) != StopState.CANCELLED)
-            .order_by(col(Stop.sequence))
-        )
-        return list(found)
-
-
-async def driver_of(database: Database, route: Route) -> Driver:
-    async with database.reading() as session:
-        return (await session.scalars(select(Driver).where(col(Driver.id) == route.driver_id))).one()
-
-
-async def device(client: Client, database: Database, route: Route) -> Device:
-    async with database.reading() as session:
-        node = await session.get_one(FulfilmentNode, route.node_id)
-        vehicle = await session.get_one(Vehicle, route.vehicle_id)
-    driver, ahead = await driver_of(database, route), await stops(database, route)
-    return Device(client, PublishedRoute(node=node, vehicle=vehicle, driver=driver, route=route, stops=ahead))
-
-
 async def shipment_states(database: Database) -> set[ShipmentState]:
     async with database.reading() as session:
         return set(await session.scalars(select(col(Shipment.state))))
-
-
-async def events(database: Database, type: str) -> list[Event]:
-    async with database.reading() as session:
-        return list(await session.scalars(select(Event).where(col(Event.type) == type).order_by(col(Event.position))))
 
 
 async def test_what_an_ill_driver_would_have_brought_goes_on_the_other_published_route(database: Database) -> None:
@@ -307,7 +250,7 @@ async def test_a_van_that_went_on_while_it_was_searched_keeps_its_order(client: 
     await on_road.outcomes(*on_road.visit(1, 15))
     before = [(stop.id, stop.sequence, stop.state) for stop in await stops(database, route)]
     done = await database.run(
-        lambda session: adopt(session, found=found, answer=answer, changes=changes, now=clock.now())
+        lambda session: adopt(session, found=found, problem=answer.problem, changes=changes, now=clock.now())
     )
     assert done == Replanned()
     assert [(stop.id, stop.sequence, stop.state) for stop in await stops(database, route)] == before
@@ -326,7 +269,9 @@ async def test_a_van_that_left_while_it_was_searched_takes_the_search_back(clien
     await leaving.outcomes(leaving.start())
     before = [(stop.id, stop.version) for route in (first, second) for stop in await stops(database, route)]
     with pytest.raises(Conflict, match="changed while they were worked out anew"):
-        await database.run(lambda session: adopt(session, found=found, answer=answer, changes=changes, now=clock.now()))
+        await database.run(
+            lambda session: adopt(session, found=found, problem=answer.problem, changes=changes, now=clock.now())
+        )
     assert [(stop.id, stop.version) for route in (first, second) for stop in await stops(database, route)] == before
     assert await events(database, "route.changed") == []
 

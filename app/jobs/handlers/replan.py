@@ -83,5 +83,5 @@ async def _searched(job: Job, tools: Tools, found: UnderWay, *, seconds: float) 
     await asyncio.to_thread(require_valid, answer.problem, answer.solution)
     changes = await asyncio.to_thread(replanning.settled, found, answer)
     return await tools.database.run(
-        lambda session: replanning.adopt(session, found=found, answer=answer, changes=changes, now=clock.now())
+        lambda session: replanning.adopt(session, found=found, problem=problem, changes=changes, now=clock.now())
     )

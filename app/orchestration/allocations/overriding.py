@@ -14,14 +14,14 @@ from sqlmodel import col
 
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
-from app.models import Decision, DecisionKind, Order, OrderState
+from app.models import BY_HAND, Decision, DecisionKind, Order, OrderState
 from app.orchestration.allocations import operations, queries
 from app.orchestration.allocations.candidates import RuledOut
 from app.orchestration.allocations.limits import Loaded
 from app.orchestration.allocations.operations import Outcome
 from app.orchestration.allocations.problem import Posed
 from app.orchestration.allocations.queries import Memory
-from app.orchestration.allocations.telling import BY_HAND, Source
+from app.orchestration.allocations.telling import Source
 from app.orchestration.allocations.verdicts import Verdict, at_prices, offers_of_one, verdict
 from app.orchestration.orders import queries as orders
 from app.orchestration.tenders.release import release_order

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.models import DecisionKind, Order
+from app.models import BY_HAND, DecisionKind, Order
 from app.models.base import Json
 from app.orchestration.allocations.candidates import Candidate, Part, RuledOut
 from app.orchestration.allocations.verdicts import Verdict
@@ -20,8 +20,6 @@ MOST_ALTERNATIVES = 60
 FEW_ALTERNATIVES = 3
 # Where a carrier's price comes from.
 QUOTED, BY_RATE_CARD = "QUOTE", "RATE_CARD"
-# In the place of a solver: a person chose.
-BY_HAND = "by-hand"
 
 
 @dataclass(frozen=True, kw_only=True)

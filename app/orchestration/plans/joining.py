@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.principals import SYSTEM
-from app.models import Decision, DecisionKind, FulfilmentNode, Route, Shipment, Stop
+from app.models import FulfilmentNode, Route, Shipment, Stop
 from app.orchestration.etas import operations as etas
 from app.orchestration.events import log
 from app.orchestration.plans import operations, published, queries
@@ -122,7 +122,8 @@ async def adopt(session: AsyncSession, *, found: Published, joined: Joined, now:
     await operations.plan_shipments(session, going)
     await operations.settle(session, [shipment for shipment, _ in going], now=now)
     await log.append_all(session, entries)
-    await _record(session, routes, joined, now=now)
+    decided = [(drop, routes[id], None) for id, group in joined.drops.items() for drop in group]
+    await published.record(session, decided, solver="insertion", now=now)
     await session.flush()
     await etas.refresh_all(session, list(routes.values()), actor=SYSTEM, now=now)
     return len(going)
@@ -137,25 +138,3 @@ def _changed(route: Route, drops: Sequence[Drop], *, now: datetime) -> dict[str,
         summary=f"{len(references)} late shipments joined route {route.reference}.",
         data={"reason": "LATE_ORDERS", "joined": references},
     )
-
-
-async def _record(session: AsyncSession, routes: Mapping[str, Route], joined: Joined, *, now: datetime) -> None:
-    policy = await rules.current_version(session)
-    for id, drops in joined.drops.items():
-        route = routes[id]
-        for drop in drops:
-            session.add(
-                Decision(
-                    kind=DecisionKind.REROUTE,
-                    at=now,
-                    order_id=drop.order.id,
-                    shipment_id=drop.shipments[0].id,
-                    plan_id=route.plan_id,
-                    automatic=True,
-                    policy_name=policy.name,
-                    policy_version=policy.version,
-                    model_name="insertion",
-                    model_version="1",
-                    chosen={"route": route.reference, "routeId": str(route.id), "costMinor": route.cost_minor},
-                )
-            )

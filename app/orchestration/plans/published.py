@@ -5,7 +5,7 @@ Leaves out who goes where: joining.py lets late orders in, replanning.py works t
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,9 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.auth.principals import SYSTEM
+from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict
 from app.models import (
+    Decision,
+    DecisionKind,
     Driver,
     FulfilmentNode,
     Order,
@@ -35,6 +37,7 @@ from app.orchestration.events.log import Subject
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.drafting import leg_metres, stop_row
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
+from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
@@ -250,15 +253,46 @@ def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:
     route.version += 1
 
 
-def told(route: Route, *, type: str, summary: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
+def told(
+    route: Route, *, type: str, summary: str, now: datetime, data: dict[str, Any], actor: Principal = SYSTEM
+) -> dict[str, Any]:
     """The event of a route that was changed without its driver."""
     return log.entry(
         type=type,
         subject=Subject(
             kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
         ),
-        actor=SYSTEM,
+        actor=actor,
         now=now,
         summary=summary,
         data={"version": route.version, "state": route.state.value, **data},
     )
+
+
+async def record(
+    session: AsyncSession,
+    decided: Iterable[tuple[Drop, Route, Route | None]],
+    *,
+    solver: str,
+    now: datetime,
+    actor: Principal = SYSTEM,
+) -> None:
+    """The decisions that drops go on published routes: each with its route, and the one that it was on before."""
+    policy = await rules.current_version(session)
+    for drop, route, before in decided:
+        session.add(
+            Decision(
+                kind=DecisionKind.REROUTE,
+                at=now,
+                order_id=drop.order.id,
+                shipment_id=drop.shipments[0].id,
+                plan_id=route.plan_id,
+                automatic=not actor.is_staff,
+                policy_name=policy.name,
+                policy_version=policy.version,
+                model_name=solver,
+                model_version="1",
+                chosen={"route": route.reference, "routeId": str(route.id), "costMinor": route.cost_minor},
+                detail={} if before is None else {"before": before.reference},
+            )
+        )

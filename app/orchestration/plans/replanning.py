@@ -15,9 +15,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.auth.principals import SYSTEM
+from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict
-from app.models import Decision, DecisionKind, Route, RouteState, Shipment, Stop, StopState
+from app.models import Route, RouteState, Shipment, Stop, StopState
 from app.orchestration.etas import operations as etas
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
@@ -26,13 +26,13 @@ from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.loaded import Drop
 from app.orchestration.plans.problem import LEAST_CHANGE_MINOR
 from app.orchestration.plans.under_way import UnderWay
-from app.orchestration.policies import queries as rules
 from app.orchestration.routes import policies as routes
 from app.orchestration.shipments.operations import Happening, advance_all
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.stops.policies import NEXT, StopEvent
 from app.orchestration.writing import one_of
 from app.solvers.routing import solution as routing
+from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.schedule import Terms, timetable
 
 REPLANNED = "REPLANNED"
@@ -44,9 +44,13 @@ class Settled:
 
     None: nothing is left of a route that has not left, or one that has goes on as it was with another driver. `before`:
     how a route that has left would have gone on. `joined` are late drops, `moved` those that change their van, each by
-    the van that they go with; `released` leave their route and go with no published one.
+    the van that they go with; `released` leave their route and go with no published one. `actor` settled it with
+    `solver`, for this `reason`.
     """
 
+    solver: str
+    actor: Principal = SYSTEM
+    reason: str = REPLANNED
     routes: Mapping[str, routing.Route | None]
     before: Mapping[str, routing.Route] = field(default_factory=dict)
     joined: Mapping[str, Sequence[Drop]] = field(default_factory=dict)
@@ -79,15 +83,15 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
         visits = [str(stop.order_id) for stop in found.stops.get(id, ())]
         known, after = [visit for visit in visits if visit in terms.visits], timed.get(id)
         is_same_goods, has_left = set(known) == set(_visits(after)), row.state is RouteState.IN_PROGRESS
-        kept = _kept(terms, id, known)
-        is_better = kept is None or after is None or kept.cost - after.cost > _least_saving(found)
+        going_on = _kept(terms, id, known)
+        is_better = going_on is None or after is None or going_on.cost - after.cost > _least_saving(found)
         if has_left and id in found.stand_ins:
             changed[id] = None
         if after is not None and is_same_goods and is_better and known != _visits(after):
-            changed[id], before[id] = after, kept or after
+            changed[id], before[id] = after, going_on or after
         elif not has_left and (not is_same_goods or id in found.stand_ins):
             changed[id] = after
-    return _sorted_out(found, timed, changed, before)
+    return _sorted_out(found, timed, changed, before, solver=answer.solution.quality.solver)
 
 
 def _kept(terms: Terms, id: str, known: Sequence[str]) -> routing.Route | None:
@@ -109,6 +113,8 @@ def _sorted_out(
     timed: Mapping[str, routing.Route],
     changed: Mapping[str, routing.Route | None],
     before: Mapping[str, routing.Route],
+    *,
+    solver: str,
 ) -> Settled:
     goes_with = {stop.visit_id: id for id, route in timed.items() if id in found.routes for stop in route.stops}
     late = {str(drop.order.id) for drop in found.late}
@@ -130,11 +136,11 @@ def _sorted_out(
             moved[van].append(drop)
         elif van is None and visit not in late and not drop.is_loaded:
             released.append(drop)
-    return Settled(routes=changed, before=before, joined=joined, moved=moved, released=released)
+    return Settled(solver=solver, routes=changed, before=before, joined=joined, moved=moved, released=released)
 
 
 async def adopt(
-    session: AsyncSession, *, found: UnderWay, answer: Answer, changes: Settled, now: datetime
+    session: AsyncSession, *, found: UnderWay, problem: RoutingProblem, changes: Settled, now: datetime
 ) -> Replanned:
     """Writes what was settled. Refuses with PLAN_OUTDATED what changed meanwhile.
 
@@ -148,9 +154,13 @@ async def adopt(
     gone_on = await _gone_on(session, found, rows)
     timed = {id: route for id, route in changes.routes.items() if route is not None and id not in gone_on}
     await _release(session, found, changes.released, now=now)
-    new = await published.write_stops(session, found=found, problem=answer.problem, timed=timed)
+    new = await published.write_stops(session, found=found, problem=problem, timed=timed)
     entries = await _joining(session, changes, rows, new, now=now)
-    entries += [_moved(drop, found, rows[id], now=now) for id, group in changes.moved.items() for drop in group]
+    entries += [
+        _moved(drop, found, rows[id], actor=changes.actor, now=now)
+        for id, group in changes.moved.items()
+        for drop in group
+    ]
     ended = 0
     for id, row in rows.items():
         if id in gone_on:
@@ -162,7 +172,7 @@ async def adopt(
             ended += 1
         entries.append(_told(row, changes, id, found, is_over=is_over, now=now))
     await log.append_all(session, entries)
-    await _record(session, found, changes, rows, answer, now=now)
+    await published.record(session, _decided(found, changes, rows), solver=changes.solver, now=now, actor=changes.actor)
     await driverless.tell(session, found, now=now)
     await session.flush()
     alive = [row for id, row in rows.items() if id not in gone_on and row.state is not RouteState.CANCELLED]
@@ -226,7 +236,7 @@ async def _joining(
     return entries
 
 
-def _moved(drop: Drop, found: UnderWay, route: Route, *, now: datetime) -> dict[str, Any]:
+def _moved(drop: Drop, found: UnderWay, route: Route, *, actor: Principal, now: datetime) -> dict[str, Any]:
     shipment, before = drop.shipments[0], found.routes[drop.drafted or ""]
     return log.entry(
         type="shipment.replanned",
@@ -238,7 +248,7 @@ def _moved(drop: Drop, found: UnderWay, route: Route, *, now: datetime) -> dict[
             carrier_id=shipment.carrier_id,
             route_id=route.id,
         ),
-        actor=SYSTEM,
+        actor=actor,
         now=now,
         summary=f"{_references([drop])} goes on route {route.reference} instead of {before.reference}.",
         data={"state": shipment.state.value, "route": route.reference, "before": before.reference},
@@ -295,7 +305,7 @@ def _told(route: Route, changes: Settled, id: str, found: UnderWay, *, is_over: 
     came = [*changes.joined.get(id, ()), *changes.moved.get(id, ())]
     went = [drop for drop in [*_flat(changes.moved), *changes.released] if drop.drafted == id]
     driver = found.stand_ins.get(id)
-    data = {"reason": REPLANNED, "joined": _references(came), "left": _references(went)}
+    data = {"reason": changes.reason, "joined": _references(came), "left": _references(went)}
     return published.told(
         route,
         type="route.cancelled" if is_over else "route.changed",
@@ -303,6 +313,7 @@ def _told(route: Route, changes: Settled, id: str, found: UnderWay, *, is_over: 
         summary=f"Route {route.reference} was planned anew: {_goods(came)} shipments came, {_goods(went)} went"
         + (f"; {driver.name} drives it." if driver else "."),
         data=data | ({"driver": driver.reference} if driver else {}),
+        actor=changes.actor,
     )
 
 
@@ -310,37 +321,9 @@ def _references(drops: Sequence[Drop]) -> list[str]:
     return [shipment.reference for drop in drops for shipment in drop.shipments]
 
 
-async def _record(
-    session: AsyncSession,
-    found: UnderWay,
-    changes: Settled,
-    rows: Mapping[str, Route],
-    answer: Answer,
-    *,
-    now: datetime,
-) -> None:
-    policy = await rules.current_version(session)
-    for drop, route in _decided(changes, rows):
-        before = found.routes.get(drop.drafted or "")
-        session.add(
-            Decision(
-                kind=DecisionKind.REROUTE,
-                at=now,
-                order_id=drop.order.id,
-                shipment_id=drop.shipments[0].id,
-                plan_id=route.plan_id,
-                automatic=True,
-                policy_name=policy.name,
-                policy_version=policy.version,
-                model_name=answer.solution.quality.solver,
-                model_version="1",
-                chosen={"route": route.reference, "routeId": str(route.id), "costMinor": route.cost_minor},
-                detail={} if before is None else {"before": before.reference},
-            )
-        )
-
-
-def _decided(changes: Settled, rows: Mapping[str, Route]) -> Iterator[tuple[Drop, Route]]:
+def _decided(
+    found: UnderWay, changes: Settled, rows: Mapping[str, Route]
+) -> Iterator[tuple[Drop, Route, Route | None]]:
     for group in (changes.joined, changes.moved):
         for id, drops in group.items():
-            yield from ((drop, rows[id]) for drop in drops)
+            yield from ((drop, rows[id], found.routes.get(drop.drafted or "")) for drop in drops)

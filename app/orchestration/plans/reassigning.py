@@ -1,0 +1,201 @@
+"""A dispatcher moves a stop: to another van's route, or to another place on its own.
+
+What comes of it may break no rule that was kept before; each that it would break is named.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.auth.principals import Principal
+from app.core.errors import Conflict, NotFound, Refusal
+from app.models import BY_HAND, FulfilmentNode, Route, RouteState, Stop, StopState
+from app.orchestration.plans import replanning
+from app.orchestration.plans.loaded import Drop
+from app.orchestration.plans.problem import pose
+from app.orchestration.plans.replanning import Settled
+from app.orchestration.plans.under_way import UnderWay, under_way
+from app.solvers.routing.checker import check_orders
+from app.solvers.routing.leniency import Leniency
+from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.route_checks import Violation
+from app.solvers.routing.solution import Route as Timed
+
+REASSIGNED = "REASSIGNED"
+# A refusal names so many of the rules that would be broken.
+MOST_NAMED = 5
+
+Orders = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """`position`: among the stops that are still before the driver, 1 is the next; None: where it costs least.
+
+    `expected_version`: of the route that the stop is on.
+    """
+
+    stop_id: uuid.UUID
+    to_route_id: uuid.UUID
+    position: int | None
+    expected_version: int
+
+
+async def reassign(session: AsyncSession, *, move: Move, actor: Principal, now: datetime) -> list[uuid.UUID]:
+    """Moves the stop and answers the routes that changed, the one it was on first.
+
+    Drives are estimated from great circles, as ETAs are. Refuses with STALE_VERSION what changed since it was read,
+    and with RULES_BROKEN what would break a rule.
+    """
+    stop, route, node = await _found(session, move)
+    day = route.planned_start.astimezone(ZoneInfo(node.time_zone)).date()
+    found = await under_way(session, node=node, day=day, now=now, leave_after=now)
+    own, target = str(route.id), str(move.to_route_id)
+    if found is None or not {own, target} <= found.routes.keys() or target not in found.loaded.vans_by_id:
+        raise Refusal(
+            "ROUTE_NOT_OPEN",
+            f"The stop can only go to a published route of {node.reference} on {day} that has a driver and is"
+            " not over.",
+            field="toRouteId",
+        )
+    drop = _movable(found, stop, own, target)
+    problem = pose(found.loaded)
+    before = {id: [str(each.order_id) for each in stops] for id, stops in found.stops.items() if id in found.routes}
+    judge = _Judge(problem, before)
+    after = _moved(judge, str(stop.order_id), own, target, move)
+    if broken := judge.broken(after):
+        raise Refusal("RULES_BROKEN", _sentence(broken, found), field="toRouteId")
+    changes = _settled(judge, drop, after, own, target, actor=actor)
+    done = await replanning.adopt(session, found=found, problem=problem, changes=changes, now=now)
+    if done.changed + done.cancelled < len(changes.routes):
+        raise Conflict("STALE_VERSION", "The driver went on meanwhile. Read the routes again.", field="stopId")
+    return [found.routes[id].id for id in changes.routes]
+
+
+class _Judge:
+    """Times orders of vehicles, and says what others break that `before` keeps."""
+
+    def __init__(self, problem: RoutingProblem, before: Orders) -> None:
+        self.before = before
+        self._problem = problem
+        self._lenient = Leniency(problem)
+        self._known = {_where(each) for each in check_orders(problem, before)}
+
+    def timed(self, orders: Orders, id: str) -> Timed | None:
+        """A vehicle's route, however late; None where it has no stop, or nobody to drive it."""
+        can_drive = id in self._lenient.terms.vehicles
+        return self._lenient.timed(id, orders[id]) if can_drive and orders.get(id) else None
+
+    def broken(self, orders: Orders) -> list[Violation]:
+        """What the orders break that was kept before."""
+        return [each for each in check_orders(self._problem, orders) if _where(each) not in self._known]
+
+
+def _where(violation: Violation) -> tuple[str, str | None, str | None]:
+    return violation.code, violation.vehicle_id, violation.visit_id
+
+
+async def _found(session: AsyncSession, move: Move) -> tuple[Stop, Route, FulfilmentNode]:
+    """The stop, its route and its node. `under_way` and `adopt` lock and compare what they read."""
+    row = (
+        await session.execute(
+            select(Stop, Route, FulfilmentNode)
+            .join(Route, col(Route.id) == col(Stop.route_id))
+            .join(FulfilmentNode, col(FulfilmentNode.id) == col(Route.node_id))
+            .where(col(Stop.id) == move.stop_id)
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("stop", move.stop_id, field="stopId")
+    stop, route, node = row
+    if await session.get(Route, move.to_route_id) is None:
+        raise NotFound("route", move.to_route_id, field="toRouteId")
+    if route.version != move.expected_version:
+        raise Conflict(
+            "STALE_VERSION",
+            f"Route {route.reference} is at version {route.version}, not {move.expected_version}. Read it again.",
+            field="expectedVersion",
+        )
+    if stop.state is not StopState.PENDING:
+        raise Conflict(
+            "INVALID_STATE", f"The stop is {stop.state.value}. Only one that still waits can move.", field="stopId"
+        )
+    return stop, route, node
+
+
+def _movable(found: UnderWay, stop: Stop, own: str, target: str) -> Drop:
+    """What the stop is for. Refuses goods that are in another van, and a van that has left without them."""
+    drop = found.loaded.drops_by_id.get(str(stop.order_id))
+    if drop is None or drop.drafted != own:
+        raise Conflict("INVALID_STATE", "Nothing waits to be brought to this stop any more.", field="stopId")
+    if own != target and drop.is_loaded:
+        raise Refusal(
+            "GOODS_IN_VAN",
+            f"The goods of {drop.order.reference} are in the van of route {found.routes[own].reference}. They can"
+            " change their place on it, not their van.",
+            field="toRouteId",
+        )
+    if own != target and found.routes[target].state is RouteState.IN_PROGRESS:
+        raise Refusal(
+            "VAN_HAS_LEFT",
+            f"Route {found.routes[target].reference} has left without the goods of {drop.order.reference}. Choose one"
+            " that is still at the node.",
+            field="toRouteId",
+        )
+    return drop
+
+
+def _moved(judge: _Judge, visit: str, own: str, target: str, move: Move) -> Orders:
+    """The orders with the visit where it is wanted, or where that costs least."""
+    rest = {**judge.before, own: [each for each in judge.before[own] if each != visit]}
+    there = rest.get(target, [])
+    if move.position is not None:
+        if not 1 <= move.position <= len(there) + 1:
+            raise Refusal(
+                "POSITION_UNKNOWN",
+                f"There is no place {move.position} among {len(there)} stops. Name 1 to {len(there) + 1}, or none.",
+                field="position",
+            )
+        return {**rest, target: _with(there, visit, move.position - 1)}
+    tried = [{**rest, target: _with(there, visit, place)} for place in range(len(there) + 1)]
+    costs = [timed.cost for orders in tried if (timed := judge.timed(orders, target)) is not None]
+    ranked = [tried[place] for place in sorted(range(len(tried)), key=costs.__getitem__)]
+    return next((orders for orders in ranked if not judge.broken(orders)), ranked[0])
+
+
+def _with(order: Sequence[str], visit: str, place: int) -> list[str]:
+    return [*order[:place], visit, *order[place:]]
+
+
+def _sentence(broken: Sequence[Violation], found: UnderWay) -> str:
+    said = [_named(each, found) for each in broken[:MOST_NAMED]]
+    more = f"; and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+    rules = "a rule that is" if len(broken) == 1 else f"{len(broken)} rules that are"
+    return f"This would break {rules} kept now: {'; '.join(said)}{more}. Choose another place or route."
+
+
+def _named(violation: Violation, found: UnderWay) -> str:
+    drop = found.loaded.drops_by_id.get(violation.visit_id or "")
+    route = found.routes.get(violation.vehicle_id or "")
+    at = "" if drop is None else f" at {drop.order.reference}"
+    on = "" if route is None else f" on {route.reference}"
+    return f"{violation.code}{at}{on}: {violation.detail}"
+
+
+def _settled(judge: _Judge, drop: Drop, after: Orders, own: str, target: str, *, actor: Principal) -> Settled:
+    ids = list(dict.fromkeys((own, target)))
+    going_on = {id: judge.timed(judge.before, id) for id in ids}
+    return Settled(
+        solver=BY_HAND,
+        actor=actor,
+        reason=REASSIGNED,
+        routes={id: judge.timed(after, id) for id in ids},
+        before={id: route for id, route in going_on.items() if route is not None},
+        moved={} if own == target else {target: [drop]},
+    )

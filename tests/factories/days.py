@@ -1,0 +1,65 @@
+"""A day that is planned and published, and what became of it."""
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from app.core.database import Database
+from app.models import Driver, Event, FulfilmentNode, JobKind, Route, Stop, StopState, Vehicle
+from tests.client import Client
+from tests.factories.devices import Device
+from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, run
+from tests.factories.routes import PublishedRoute
+
+PLAN = {"date": TOMORROW.isoformat(), "seconds": 1, "publish": True}
+REPLAN = {**PLAN, "replan": True}
+# Three orders weigh 4.5 kg.
+ROOM_FOR_THREE_KG = 5.0
+
+
+async def a_day(database: Database, count: int, *, vans: int, room_kg: float = ROOM_FOR_THREE_KG) -> None:
+    """So many orders on published routes, three on each; the vans have more room afterwards."""
+    await a_network(database, carriers=[own_fleet()], vans=vans)
+    async with database.transaction() as session:
+        await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
+    await orders(database, count)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    await run(database, JobKind.PLAN_ROUTES, PLAN)
+
+
+async def set_room(database: Database, room_kg: float) -> None:
+    async with database.transaction() as session:
+        await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
+
+
+async def routes(database: Database) -> list[Route]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Route).order_by(col(Route.reference))))
+
+
+async def stops(database: Database, route: Route) -> list[Stop]:
+    """Those that the route still has, or had."""
+    async with database.reading() as session:
+        found = await session.scalars(
+            select(Stop)
+            .where(col(Stop.route_id) == route.id, col(Stop.state) != StopState.CANCELLED)
+            .order_by(col(Stop.sequence))
+        )
+        return list(found)
+
+
+async def driver_of(database: Database, route: Route) -> Driver:
+    async with database.reading() as session:
+        return (await session.scalars(select(Driver).where(col(Driver.id) == route.driver_id))).one()
+
+
+async def device(client: Client, database: Database, route: Route) -> Device:
+    async with database.reading() as session:
+        node = await session.get_one(FulfilmentNode, route.node_id)
+        vehicle = await session.get_one(Vehicle, route.vehicle_id)
+    driver, ahead = await driver_of(database, route), await stops(database, route)
+    return Device(client, PublishedRoute(node=node, vehicle=vehicle, driver=driver, route=route, stops=ahead))
+
+
+async def events(database: Database, type: str) -> list[Event]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Event).where(col(Event.type) == type).order_by(col(Event.position))))
