@@ -7,6 +7,7 @@ the seed alone, never on how many threads or machines work on the parts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,22 @@ class Whole:
     places: NDArray[np.intp]
     terminals: NDArray[np.intp]
     points: NDArray[np.float64]
+
+    @cached_property
+    def ranks(self) -> NDArray[np.intp]:
+        """[n] each visit's place on a curve through all points on which near is mostly near (Morton's).
+
+        Visits are numbered along it within a part: what an iteration reads of the matrices then lies close together.
+        """
+        low, high = self.points.min(axis=0), self.points.max(axis=0)
+        cells = ((self.points - low) / np.maximum(high - low, 1e-9).max() * (2**16 - 1)).astype(np.uint64)
+        keys = np.zeros(len(cells), np.uint64)
+        for bit in range(16):
+            for axis in range(2):
+                keys |= ((cells[:, axis] >> np.uint64(bit)) & np.uint64(1)) << np.uint64(2 * bit + axis)
+        ranks = np.empty(len(keys), np.intp)
+        ranks[np.argsort(keys, kind="stable")] = np.arange(len(keys))
+        return ranks
 
     def leg_places(self, plan: Plan) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """From where to where each leg of the plan leads, route by route; -1 for an open start or end."""
@@ -143,12 +160,16 @@ def _parts(whole: Whole, plan: Plan, groups: list[NDArray[np.intp]], centres: ND
         flat = [plan.visits[plan.starts[route] : plan.starts[route + 1]] for route in group]
         served = np.concatenate(flat) if flat else np.zeros(0, np.intp)
         used = np.bincount(plan.kinds[group], minlength=spare.shape[1])
+        visits = np.concatenate([served, absent[at]]).astype(np.intp)
+        near_first = np.argsort(whole.ranks[visits], kind="stable")
+        numbers = np.empty(len(visits), np.int32)
+        numbers[near_first] = np.arange(len(visits), dtype=np.int32)
         parts.append(
             Part(
-                visits=np.concatenate([served, absent[at]]).astype(np.intp),
+                visits=visits[near_first],
                 counts=used + spare[at],
                 plan=Plan(
-                    visits=np.arange(len(served), dtype=np.int32),
+                    visits=numbers[: len(served)],
                     starts=np.concatenate([[0], np.cumsum([len(route) for route in flat])]).astype(np.int32),
                     kinds=plan.kinds[group],
                 ),
