@@ -38,6 +38,8 @@ def _join_nearest(m: Any, c: int) -> None:
         at = (route[r].profile * m.rows + c) * m.rows + v
         there, back = long(whole(m.distance)[at]), long(whole(m.distance_back)[at])
         if min(there, back) >= max(node[c].gap, node[c].back):
+            if m.two_way:
+                return  # the others are no nearer
             continue
         if r == s:
             if m.two_way:

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.jit import compiled
-from app.solvers.routing.kernel.layout import FAR, KIND, NODE, ROUTE, VISIT
+from app.solvers.routing.kernel.layout import KIND, NODE, ROUTE, VISIT
 
 NUMBERS = (
     "level", "visits", "rows", "slots", "kinds", "dimensions", "priced", "mixed", "near_size", "close_size", "paired",
@@ -30,6 +30,8 @@ NUMBERS = (
 )  # fmt: skip
 LONE, FIRST, SECOND = 0, 1, 2
 FAR_AWAY = 1 << 40
+# The shape of views: an index below 0 counts from the end, and with no length that costs no instruction.
+UNBOUNDED = (0,)
 # In compiled code every whole number is 64 bits wide, so that each function is compiled for one set of types.
 long: Any = np.int64
 NOBODY: Any = np.int64(-1)
@@ -55,6 +57,7 @@ ARRAYS: dict[str, Any] = {
     "remote": np.int32,  # metres from the nearest start
     "near": np.int32,  # [visit, near_size]: who leaves together
     "close": np.int32,  # [visit, close_size]: next to whom it may come
+    "roomy": np.int32,  # those of one visit's that are on a route with room for it
     "fixed": np.int8,
     "node": NODE,
     "route": ROUTE,
@@ -184,19 +187,19 @@ _NODE, _ROUTE, _VISIT, _KIND, memory_view = (_view_of(t) for t in (NODE, ROUTE, 
 @compiled
 def whole(address: int) -> Any:
     """The array of 32-bit whole numbers at an address."""
-    return carray(_WHOLE(address), (FAR,))
+    return carray(_WHOLE(address), UNBOUNDED)
 
 
 @compiled
 def wide(address: int) -> Any:
     """The array of 64-bit whole numbers at an address."""
-    return carray(_WIDE(address), (FAR,))
+    return carray(_WIDE(address), UNBOUNDED)
 
 
 @compiled
 def amounts(address: int) -> Any:
     """The array of floats at an address."""
-    return carray(_AMOUNT(address), (FAR,))
+    return carray(_AMOUNT(address), UNBOUNDED)
 
 
 @intrinsic
@@ -217,43 +220,43 @@ called: Any = _called
 @compiled
 def nodes(m: Any) -> Any:
     """The nodes of all chains."""
-    return carray(_NODE(m.node), (FAR,))
+    return carray(_NODE(m.node), UNBOUNDED)
 
 
 @compiled
 def saved_nodes(m: Any) -> Any:
     """Nodes as they were."""
-    return carray(_NODE(m.journal), (FAR,))
+    return carray(_NODE(m.journal), UNBOUNDED)
 
 
 @compiled
 def routes(m: Any) -> Any:
     """The vehicles' routes."""
-    return carray(_ROUTE(m.route), (FAR,))
+    return carray(_ROUTE(m.route), UNBOUNDED)
 
 
 @compiled
 def saved_routes(m: Any) -> Any:
     """Routes as they were."""
-    return carray(_ROUTE(m.route_journal), (FAR,))
+    return carray(_ROUTE(m.route_journal), UNBOUNDED)
 
 
 @compiled
 def visits(m: Any) -> Any:
     """What never changes of a node."""
-    return carray(_VISIT(m.visit), (FAR,))
+    return carray(_VISIT(m.visit), UNBOUNDED)
 
 
 @compiled
 def kinds(m: Any) -> Any:
     """The kinds of vehicles."""
-    return carray(_KIND(m.kind), (FAR,))
+    return carray(_KIND(m.kind), UNBOUNDED)
 
 
 @compiled
 def is_fixed(m: Any, v: int) -> int:
     """0: a visit may move; 1: it stays where it is, and nothing comes before it; 2: it stays on its route."""
-    return long(carray(_SMALL(m.fixed), (FAR,))[v])
+    return long(carray(_SMALL(m.fixed), UNBOUNDED)[v])
 
 
 @compiled

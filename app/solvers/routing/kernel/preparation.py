@@ -47,7 +47,7 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
     arrays = {
         "visit": visit, "service": service, "demands": loads - drops, "pickups": pickups, "drops": drops, "mate": mate,
         "role": role, "kind": kind, "capacities": capacities, "penalty": penalties, "near": near, "close": close,
-        "prices": np.zeros((1, 1)) if data.prices is None else data.prices,
+        "roomy": np.zeros(close.shape[1] + 1), "prices": np.zeros((1, 1)) if data.prices is None else data.prices,
         "fixed": np.zeros(n) if data.fixed_visits is None else data.fixed_visits, "word": seeded(seed),
     }  # fmt: skip
     for name, array in arrays.items():

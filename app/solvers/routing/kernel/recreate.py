@@ -216,13 +216,17 @@ def nearby(m: Any, c: int) -> tuple[float, int, int]:
     """The cheapest place behind or before one of the visit's neighbours: its cost, the node before it, the route."""
     node, route, n = nodes(m), routes(m), m.visits
     distance, back, close = whole(m.distance), whole(m.distance_back), whole(m.close + 4 * c * m.close_size)
-    demand, wide, blink = visits(m)[c].demand, m.dimensions > 1 or m.tied, m.blink
+    demand, wide, blink, roomy = visits(m)[c].demand, m.dimensions > 1 or m.tied, m.blink, whole(m.roomy)
     best, place, chosen = math.inf, -1, -1
-    for k in range(m.close_size):
-        v = long(close[k])
+    found = 0
+    for k in range(m.close_size):  # without a branch that nobody can predict: most routes are full
+        r = long(node[close[k]].route)
+        s = max(r, 0)
+        roomy[found] = close[k]
+        found += long((r >= 0) & (route[s].room >= demand) & (route[s].spots > 0))
+    for k in range(found):
+        v = long(roomy[k])
         r = long(node[v].route)
-        if r < 0 or route[r].room < demand or route[r].spots <= 0:
-            continue
         if wide and not has_room(m, c, r):
             continue
         blink -= 2
