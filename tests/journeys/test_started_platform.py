@@ -223,10 +223,12 @@ async def the_carrier_takes_one_and_declines_one(scene: Scene, desk: Caller, off
 async def the_day_is_planned_published_and_driven(scene: Scene) -> None:
     job = await job_is_done(scene, "PlanRoutes", {"date": scene.day, "seconds": 2})
     plans = [await scene.dispatcher.ask("RoutePlan", id=row["planId"]) for row in job["result"]["plans"]]
-    plan = max(plans, key=lambda found: len(found["routes"]))
+    plan, longest = max(
+        ((found, route) for found in plans for route in found["routes"]), key=lambda pair: len(pair[1]["stops"])
+    )
     assert plan["state"] == "DRAFT"
     names = {str(row["name"]): str(row["reference"]) for row in scene.built.drivers}
-    driver = await scene.signed_in("driver", names[plan["routes"][0]["driver"]["name"]])
+    driver = await scene.signed_in("driver", names[longest["driver"]["name"]])
     async with driver.subscribed("RouteChanged") as changes:
         given = {"planId": plan["id"], "expectedVersion": plan["version"]}
         published = await scene.dispatcher.do("PublishPlan", given)
@@ -239,6 +241,7 @@ async def the_route_is_driven(scene: Scene, driver: Caller) -> None:
     route = (await driver.ask("DriverDay"))["driver"]["currentRoute"]
     accepted = await driver.do("AcceptRoute", {"routeId": route["id"]})
     assert accepted["route"]["state"] == "ACCEPTED"
+    route = await the_last_stop_becomes_the_first(scene, driver)
     barcodes = [shipment["reference"] for stop in route["stops"] for shipment in stop["shipments"]]
     loaded = {"routeId": route["id"], "barcodes": barcodes}
     batch = scene.events(loadScanned=loaded, routeStarted={"routeId": route["id"]})
@@ -250,6 +253,19 @@ async def the_route_is_driven(scene: Scene, driver: Caller) -> None:
         await a_stop_is_delivered(scene, driver, stop)
     done = await driver.do("RecordDriverEvents", {"events": scene.events(routeCompleted={"routeId": route["id"]})})
     assert done["route"]["state"] == "COMPLETED"
+
+
+async def the_last_stop_becomes_the_first(scene: Scene, driver: Caller) -> Data:
+    """The route as the driver sees it then."""
+    before = (await driver.ask("DriverDay"))["driver"]["currentRoute"]
+    *others, last = [stop["id"] for stop in before["stops"]]
+    assert others
+    given = {"stopId": last, "toRouteId": before["id"], "position": 1, "expectedVersion": before["version"]}
+    moved = await scene.dispatcher.do("ReassignStop", given)
+    after: Data = (await driver.ask("DriverDay"))["driver"]["currentRoute"]
+    assert moved["routes"] == [{"id": after["id"], "version": after["version"]}]
+    assert [stop["id"] for stop in after["stops"]] == [last, *others]
+    return after
 
 
 async def a_stop_is_delivered(scene: Scene, driver: Caller, stop: Data) -> None:
