@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from app.core.errors import Refusal
 from app.solvers.allocation.solution import AllocationSolution
 from app.solvers.allocation.table import AllocationTable
@@ -20,6 +22,7 @@ START_SECONDS, SHARE_ON_TOP = 240.0, 3.0
 # An allocation this close to the best possible is good enough.
 ALLOCATION_GAP = 0.001
 TELL_EVERY_SECONDS = 1.0
+log = structlog.get_logger(__name__)
 
 Report = Callable[[float, str], Awaitable[None]]
 
@@ -51,7 +54,7 @@ async def allocation(
 async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> RoutingSolution:
     """Searches as the task says, or until it is `asked` to end; `report` hears how far it is."""
     async with _telling(report) as latest:
-        return await solve_in_process(
+        solution = await solve_in_process(
             "routing",
             task.problem,
             stop=task.stop,
@@ -60,6 +63,9 @@ async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> 
             on_progress=latest.append,
             asked=asked,
         )
+    if solution.quality.repaired is not None:
+        log.error("the engine broke a rule", fault=solution.quality.repaired, visits=len(task.problem.visits))
+    return solution
 
 
 @contextlib.asynccontextmanager

@@ -1,14 +1,15 @@
 """Stock counts, stock movements, deliveries to nodes, and reading levels."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.database import Session
 from app.orchestration.inventory import arrivals, queries, stocktaking
-from app.orchestration.rows import RowOutcome
+from app.orchestration.rows import RowOutcome, RowResult
 from app.resolvers.mutations import Json, mutation, perform
 from app.resolvers.rows import errors_of, read_back, to_json
 from app.schema.connections import Connection, PageArguments, connection
@@ -24,6 +25,7 @@ from app.schema.inventory import (
 )
 from app.schema.relay import NODE_SOURCES, NodeSource
 
+TakeOver = Callable[..., Awaitable[Sequence[RowResult[Any]]]]
 CALLERS = STAFF | {PrincipalKind.INTEGRATION}
 
 NODE_SOURCES["InventoryLevel"] = NodeSource(batch=queries.by_ids, of=InventoryLevelType.of)
@@ -59,45 +61,28 @@ class InventoryMutations:
     @mutation(callers=CALLERS)
     async def set_inventory(self, info: Info, input: SetInventoryInput) -> InventoryPayload:
         """Takes a stock count over: absolute levels."""
-
-        async def work(session: Session, actor: Principal, now: datetime) -> Json:
-            rows = [row.to_row() for row in input.levels]
-            return to_json(await stocktaking.count(session, rows=rows, actor=actor, now=now))
-
-        return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
+        return await _taken_over(info, input, stocktaking.count, input.levels)
 
     @mutation(callers=CALLERS)
     async def move_inventory(self, info: Info, input: MoveInventoryInput) -> InventoryPayload:
         """Takes stock movements over, each only where the level is what `expectedOnHand` says."""
-
-        async def work(session: Session, actor: Principal, now: datetime) -> Json:
-            rows = [row.to_row() for row in input.movements]
-            return to_json(await stocktaking.move(session, rows=rows, actor=actor, now=now))
-
-        return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
+        return await _taken_over(info, input, stocktaking.move, input.movements)
 
     @mutation(callers=CALLERS)
     async def expect_inventory(self, info: Info, input: ExpectInventoryInput) -> InventoryPayload:
         """Takes over which deliveries are to come to nodes, and when. Sent again, it says what still is."""
-
-        async def work(session: Session, actor: Principal, now: datetime) -> Json:
-            rows = [row.to_row() for row in input.deliveries]
-            return to_json(await arrivals.expect(session, rows=rows, actor=actor, now=now))
-
-        return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
+        return await _taken_over(info, input, arrivals.expect, input.deliveries)
 
     @mutation(callers=CALLERS)
     async def receive_inventory(self, info: Info, input: ReceiveInventoryInput) -> InventoryPayload:
         """Takes over what of a delivery has come: it is on hand, and what was promised of it is reserved there."""
-
-        async def work(session: Session, actor: Principal, now: datetime) -> Json:
-            rows = [row.to_row() for row in input.arrivals]
-            return to_json(await arrivals.receive(session, rows=rows, actor=actor, now=now))
-
-        return await perform(info, input, payload=InventoryPayload, work=work, answer=_answer(info))
+        return await _taken_over(info, input, arrivals.receive, input.arrivals)
 
 
-def _answer(info: Info) -> Callable[[Json], Awaitable[InventoryPayload]]:
+async def _taken_over(info: Info, input: Any, operation: TakeOver, given: Sequence[Any]) -> InventoryPayload:
+    async def work(session: Session, actor: Principal, now: datetime) -> Json:
+        return to_json(await operation(session, rows=[row.to_row() for row in given], actor=actor, now=now))
+
     async def answer(outcome: Json) -> InventoryPayload:
         return InventoryPayload(
             results=[
@@ -111,4 +96,4 @@ def _answer(info: Info) -> Callable[[Json], Awaitable[InventoryPayload]]:
             ]
         )
 
-    return answer
+    return await perform(info, input, payload=InventoryPayload, work=work, answer=answer)

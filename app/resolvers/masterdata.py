@@ -1,22 +1,16 @@
 """Nodes, carriers, vehicles, drivers and products: bulk upserts for administrators, and reading nodes and carriers."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-
 import strawberry
 
-from app.auth.principals import STAFF, Principal, PrincipalKind
-from app.core.database import Session
+from app.auth.principals import STAFF, PrincipalKind
 from app.orchestration.carriers import operations as carriers
 from app.orchestration.carriers import queries as carrier_queries
 from app.orchestration.fleet import operations as fleet
 from app.orchestration.nodes import operations as nodes
 from app.orchestration.nodes import queries as node_queries
 from app.orchestration.products import operations as products
-from app.orchestration.rows import RowResult
 from app.resolvers.mutations import mutation
-from app.resolvers.rows import perform_rows
+from app.resolvers.rows import upsert_rows
 from app.schema.carriers import CarrierType, UpsertCarriersInput
 from app.schema.connections import Connection, PageArguments, connection
 from app.schema.context import Info
@@ -76,44 +70,24 @@ class MasterDataMutations:
     @mutation(callers=ADMINISTRATORS)
     async def upsert_nodes(self, info: Info, input: UpsertNodesInput) -> UpsertRowsPayload:
         """Creates or changes fulfilment nodes."""
-
-        async def upsert(session: Session, actor: Principal, now: datetime) -> Sequence[RowResult[Any]]:
-            return await nodes.upsert(session, rows=[row.to_row() for row in input.nodes], now=now)
-
-        return await perform_rows(info, input, upsert)
+        return await upsert_rows(info, input, nodes.upsert, input.nodes)
 
     @mutation(callers=ADMINISTRATORS)
     async def upsert_carriers(self, info: Info, input: UpsertCarriersInput) -> UpsertRowsPayload:
         """Creates or changes carriers."""
-
-        async def upsert(session: Session, actor: Principal, now: datetime) -> Sequence[RowResult[Any]]:
-            return await carriers.upsert(session, rows=[row.to_row() for row in input.carriers], now=now)
-
-        return await perform_rows(info, input, upsert)
+        return await upsert_rows(info, input, carriers.upsert, input.carriers)
 
     @mutation(callers=ADMINISTRATORS)
     async def upsert_vehicles(self, info: Info, input: UpsertVehiclesInput) -> UpsertRowsPayload:
         """Creates or changes vehicles."""
-
-        async def upsert(session: Session, actor: Principal, now: datetime) -> Sequence[RowResult[Any]]:
-            return await fleet.upsert_vehicles(session, rows=[row.to_row() for row in input.vehicles], now=now)
-
-        return await perform_rows(info, input, upsert)
+        return await upsert_rows(info, input, fleet.upsert_vehicles, input.vehicles)
 
     @mutation(callers=ADMINISTRATORS)
     async def upsert_drivers(self, info: Info, input: UpsertDriversInput) -> UpsertRowsPayload:
         """Creates or changes drivers."""
-
-        async def upsert(session: Session, actor: Principal, now: datetime) -> Sequence[RowResult[Any]]:
-            return await fleet.upsert_drivers(session, rows=[row.to_row() for row in input.drivers], now=now)
-
-        return await perform_rows(info, input, upsert)
+        return await upsert_rows(info, input, fleet.upsert_drivers, input.drivers)
 
     @mutation(callers=CATALOGUE_KEEPERS)
     async def upsert_products(self, info: Info, input: UpsertProductsInput) -> UpsertRowsPayload:
         """Creates or changes products."""
-
-        async def upsert(session: Session, actor: Principal, now: datetime) -> Sequence[RowResult[Any]]:
-            return await products.upsert(session, rows=[row.to_row() for row in input.products], now=now)
-
-        return await perform_rows(info, input, upsert)
+        return await upsert_rows(info, input, products.upsert, input.products)

@@ -16,7 +16,7 @@ from app.schema.errors import UserErrorType
 from app.schema.rows import RowResultType, UpsertRowsPayload
 
 Row = TypeVar("Row")
-Upsert = Callable[[Session, Principal, datetime], Awaitable[Sequence[RowResult[Any]]]]
+Upsert = Callable[..., Awaitable[Sequence[RowResult[Any]]]]
 
 
 def key_of(found: Any) -> str | None:
@@ -61,11 +61,11 @@ async def read_back(info: Info, outcome: Json, batch: "BatchFunction[uuid.UUID, 
     return list(zip(results, await asyncio.gather(*map(one, results)), strict=True))
 
 
-async def perform_rows(info: Info, input: Any, upsert: Upsert) -> UpsertRowsPayload:
-    """A bulk upsert of master data: answers each row's outcome."""
+async def upsert_rows(info: Info, input: Any, upsert: Upsert, given: Sequence[Any]) -> UpsertRowsPayload:
+    """A bulk upsert of master data: answers each row's outcome. `given`: the rows as the schema has them."""
 
     async def work(session: Session, actor: Principal, now: datetime) -> Json:
-        return to_json(await upsert(session, actor, now))
+        return to_json(await upsert(session, rows=[row.to_row() for row in given], now=now))
 
     async def answer(outcome: Json) -> UpsertRowsPayload:
         return UpsertRowsPayload(

@@ -26,6 +26,7 @@ from app.models import (
     Shipment,
     Vehicle,
 )
+from app.orchestration import reading
 from app.orchestration.allocations import proposals
 from app.orchestration.allocations.batches import Demand, Network
 from app.orchestration.allocations.limits import Loaded
@@ -65,21 +66,20 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Allocation]:
     """The allocations with these keys."""
-    found = await session.scalars(select(Allocation).where(col(Allocation.id).in_(ids), visible(viewer)))
-    return {allocation.id: allocation for allocation in found}
+    return await reading.by_id(session, select(Allocation).where(col(Allocation.id).in_(ids), visible(viewer)))
 
 
 async def of_orders(
     session: AsyncSession, viewer: Principal, order_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Allocation]]:
     """The allocations of these orders, oldest first."""
-    found = await session.scalars(
-        select(Allocation).where(col(Allocation.order_id).in_(order_ids), visible(viewer)).order_by(col(Allocation.id))
+    return await reading.grouped(
+        session,
+        select(col(Allocation.order_id), Allocation)
+        .where(col(Allocation.order_id).in_(order_ids), visible(viewer))
+        .order_by(col(Allocation.id)),
+        order_ids,
     )
-    answer: dict[uuid.UUID, list[Allocation]] = {key: [] for key in order_ids}
-    for allocation in found:
-        answer[allocation.order_id].append(allocation)
-    return answer
 
 
 async def waiting(

@@ -22,6 +22,7 @@ from app.models import (
     Tender,
     TenderState,
 )
+from app.orchestration.shipments.goods import lines_by_shipment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ async def errands(
         .where(col(Booking.id).in_(ids))
     )
     rows = {row[0].id: row for row in found.all()}
-    lines = await _lines(session, [row[1].id for row in rows.values()])
+    lines = await lines_by_shipment(session, [row[1].id for row in rows.values()])
     return [
         _errand(
             *rows[booking.id],
@@ -155,13 +156,3 @@ def recipient_of(order: Order) -> Place:
         phone=order.recipient_phone,
         email=order.recipient_email,
     )
-
-
-async def _lines(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ShipmentLine]]:
-    found = await session.scalars(
-        select(ShipmentLine).where(col(ShipmentLine.shipment_id).in_(shipment_ids)).order_by(col(ShipmentLine.sku))
-    )
-    answer: dict[uuid.UUID, list[ShipmentLine]] = {key: [] for key in shipment_ids}
-    for line in found:
-        answer[line.shipment_id].append(line)
-    return answer

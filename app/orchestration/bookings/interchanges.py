@@ -22,6 +22,7 @@ from app.models import (
     InterchangeDirection,
     InterchangeState,
 )
+from app.orchestration import reading
 from app.orchestration.bookings.gateways import next_control_number
 
 ACKNOWLEDGEMENT = "997"
@@ -104,12 +105,12 @@ async def queue_content(
 
 async def states_of(session: AsyncSession, booking: Booking) -> dict[str, InterchangeState]:
     """How far the files about a booking got, by purpose."""
-    found = await session.execute(
+    return await reading.by_key(
+        session,
         select(col(Interchange.purpose), col(Interchange.state))
         .where(col(Interchange.booking_id) == booking.id)
-        .order_by(col(Interchange.id))
+        .order_by(col(Interchange.id)),
     )
-    return {row[0]: row[1] for row in found.all()}
 
 
 async def to_write(session: AsyncSession, *, limit: int) -> Sequence[tuple[Interchange, Carrier, CarrierGateway]]:

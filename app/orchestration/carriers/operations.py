@@ -10,7 +10,7 @@ from app.core.errors import UserError
 from app.models import Carrier, CarrierKind, TenderMode
 from app.orchestration import bulk, row_checks
 from app.orchestration.row_checks import MINUTES_A_DAY
-from app.orchestration.rows import RowResult, check_row_count
+from app.orchestration.rows import RowResult
 
 MOST_MINOR = 10**9
 
@@ -39,14 +39,7 @@ class CarrierRow:
 
 async def upsert(session: AsyncSession, *, rows: Sequence[CarrierRow], now: datetime) -> list[RowResult[Carrier]]:
     """Creates or changes carriers; each bad row answers its own errors."""
-    check_row_count(rows, field="carriers")
-    twice = row_checks.duplicates([row.reference for row in rows], noun="Carrier", field="reference")
-    faults = {index: [*refusals(row), *([twice[index]] if index in twice else [])] for index, row in enumerate(rows)}
-    values = {index: asdict(row) for index, row in enumerate(rows) if not faults[index]}
-    results = await bulk.upsert(session, Carrier, key="reference", values=values, count=len(rows), now=now)
-    for index, errors in faults.items():
-        results[index].errors = row_checks.placed(errors, rows="carriers", index=index)
-    return results
+    return await bulk.upsert(session, Carrier, rows, field="carriers", refusals=refusals, values=asdict, now=now)
 
 
 def refusals(row: CarrierRow) -> list[UserError]:

@@ -12,6 +12,7 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.errors import NotFound, Refusal
 from app.models import Carrier, CarrierCapacity, CarrierContract, CarrierService
+from app.orchestration import reading
 from app.orchestration.carriers.terms import ServiceTerms, terms
 from app.orchestration.paging import Page, page
 
@@ -35,8 +36,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Carrier]:
     """The carriers with these keys."""
-    found = await session.scalars(select(Carrier).where(col(Carrier.id).in_(ids), visible(viewer)))
-    return {carrier.id: carrier for carrier in found}
+    return await reading.by_id(session, select(Carrier).where(col(Carrier.id).in_(ids), visible(viewer)))
 
 
 async def by_references(session: AsyncSession, references: Collection[str]) -> dict[str, Carrier]:

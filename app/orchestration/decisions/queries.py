@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Decision
+from app.orchestration import reading
 
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
@@ -20,8 +21,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Decision]:
     """The decisions with these keys."""
-    found = await session.scalars(select(Decision).where(col(Decision.id).in_(ids), visible(viewer)))
-    return {decision.id: decision for decision in found}
+    return await reading.by_id(session, select(Decision).where(col(Decision.id).in_(ids), visible(viewer)))
 
 
 async def of_orders(

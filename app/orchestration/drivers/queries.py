@@ -10,6 +10,7 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.core.errors import NotFound
 from app.models import Driver
+from app.orchestration import reading
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
@@ -35,5 +36,4 @@ async def check_known(session: AsyncSession, references: Sequence[str], *, field
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Driver]:
     """The drivers with these keys."""
-    found = await session.scalars(select(Driver).where(col(Driver.id).in_(ids), visible(viewer)))
-    return {driver.id: driver for driver in found}
+    return await reading.by_id(session, select(Driver).where(col(Driver.id).in_(ids), visible(viewer)))

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Event
+from app.orchestration import reading
 from app.orchestration.events.readers import SETTLED
 from app.orchestration.paging import Page, page
 
@@ -23,8 +24,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Event]:
     """The events with these keys."""
-    found = await session.scalars(select(Event).where(col(Event.id).in_(ids), visible(viewer)))
-    return {event.id: event for event in found}
+    return await reading.by_id(session, select(Event).where(col(Event.id).in_(ids), visible(viewer)))
 
 
 async def settled(

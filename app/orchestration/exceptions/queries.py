@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import ExceptionCase, ExceptionState
+from app.orchestration import reading
 from app.orchestration.paging import Page, page
 
 
@@ -20,8 +21,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ExceptionCase]:
     """The cases with these keys."""
-    found = await session.scalars(select(ExceptionCase).where(col(ExceptionCase.id).in_(ids), visible(viewer)))
-    return {case.id: case for case in found}
+    return await reading.by_id(session, select(ExceptionCase).where(col(ExceptionCase.id).in_(ids), visible(viewer)))
 
 
 async def open_page(

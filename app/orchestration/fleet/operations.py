@@ -14,7 +14,7 @@ from app.models import Carrier, Driver, FulfilmentNode, Vehicle
 from app.orchestration import bulk, row_checks
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.nodes import queries as nodes
-from app.orchestration.rows import RowResult, check_row_count
+from app.orchestration.rows import RowResult
 
 MOST_MINOR = 10**9
 TWO_DAYS_MINUTES = 2_880
@@ -56,49 +56,43 @@ async def upsert_vehicles(
     session: AsyncSession, *, rows: Sequence[VehicleRow], now: datetime
 ) -> list[RowResult[Vehicle]]:
     """Creates or changes vehicles; each bad row answers its own errors."""
-    check_row_count(rows, field="vehicles")
     owners = await carriers.by_references(session, {row.carrier for row in rows})
     places = await nodes.by_references(session, {row.node for row in rows})
-    twice = row_checks.duplicates([row.registration for row in rows], noun="Vehicle", field="registration")
-    faults = {
-        index: [*_vehicle_refusals(row, owners, places), *([twice[index]] if index in twice else [])]
-        for index, row in enumerate(rows)
-    }
-    values = {
-        index: _values(row, carrier_id=owners[row.carrier].id, node_id=places[row.node].id)
-        for index, row in enumerate(rows)
-        if not faults[index]
-    }
-    results = await bulk.upsert(session, Vehicle, key="registration", values=values, count=len(rows), now=now)
-    for index, errors in faults.items():
-        results[index].errors = row_checks.placed(errors, rows="vehicles", index=index)
-    return results
+
+    def values(row: VehicleRow) -> dict[str, Any]:
+        return _values(row, carrier_id=owners[row.carrier].id, node_id=places[row.node].id)
+
+    return await bulk.upsert(
+        session,
+        Vehicle,
+        rows,
+        field="vehicles",
+        key="registration",
+        refusals=lambda row: _vehicle_refusals(row, owners, places),
+        values=values,
+        now=now,
+    )
 
 
 async def upsert_drivers(session: AsyncSession, *, rows: Sequence[DriverRow], now: datetime) -> list[RowResult[Driver]]:
     """Creates or changes drivers; each bad row answers its own errors."""
-    check_row_count(rows, field="drivers")
     owners = await carriers.by_references(session, {row.carrier for row in rows})
     found = await session.scalars(select(Vehicle).where(col(Vehicle.registration).in_({row.vehicle for row in rows})))
     vehicles = {vehicle.registration: vehicle for vehicle in found}
-    twice = row_checks.duplicates([row.reference for row in rows], noun="Driver", field="reference")
-    faults = {
-        index: [*_driver_refusals(row, owners, vehicles), *([twice[index]] if index in twice else [])]
-        for index, row in enumerate(rows)
-    }
-    values = {
-        index: _values(
-            row,
-            carrier_id=owners[row.carrier].id,
-            vehicle_id=vehicles[row.vehicle].id if row.vehicle is not None else None,
-        )
-        for index, row in enumerate(rows)
-        if not faults[index]
-    }
-    results = await bulk.upsert(session, Driver, key="reference", values=values, count=len(rows), now=now)
-    for index, errors in faults.items():
-        results[index].errors = row_checks.placed(errors, rows="drivers", index=index)
-    return results
+
+    def values(row: DriverRow) -> dict[str, Any]:
+        vehicle_id = None if row.vehicle is None else vehicles[row.vehicle].id
+        return _values(row, carrier_id=owners[row.carrier].id, vehicle_id=vehicle_id)
+
+    return await bulk.upsert(
+        session,
+        Driver,
+        rows,
+        field="drivers",
+        refusals=lambda row: _driver_refusals(row, owners, vehicles),
+        values=values,
+        now=now,
+    )
 
 
 def _values(row: VehicleRow | DriverRow, **keys: Any) -> dict[str, Any]:

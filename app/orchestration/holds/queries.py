@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Hold, HoldPart
+from app.orchestration import reading
 
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.CHECKOUT, PrincipalKind.SYSTEM}
 
@@ -20,26 +21,22 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Hold]:
     """The holds with these keys."""
-    found = await session.scalars(select(Hold).where(col(Hold.id).in_(ids), visible(viewer)))
-    return {hold.id: hold for hold in found}
+    return await reading.by_id(session, select(Hold).where(col(Hold.id).in_(ids), visible(viewer)))
 
 
 async def locked(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Hold]:
     """The holds with these keys, locked in their order and read afresh: before orders, stock and capacity."""
-    found = await session.scalars(
+    return await reading.by_id(
+        session,
         select(Hold)
         .where(col(Hold.id).in_(ids))
         .order_by(col(Hold.id))
         .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
+        .execution_options(populate_existing=True),
     )
-    return {hold.id: hold for hold in found}
 
 
 async def parts_of(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[HoldPart]]:
     """The parts of these holds, in the order in which they were decided."""
-    found = await session.scalars(select(HoldPart).where(col(HoldPart.hold_id).in_(ids)).order_by(col(HoldPart.id)))
-    parts: dict[uuid.UUID, list[HoldPart]] = {key: [] for key in ids}
-    for part in found:
-        parts[part.hold_id].append(part)
-    return parts
+    statement = select(col(HoldPart.hold_id), HoldPart).where(col(HoldPart.hold_id).in_(ids))
+    return await reading.grouped(session, statement.order_by(col(HoldPart.id)), ids)

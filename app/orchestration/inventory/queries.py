@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import FulfilmentNode, InboundDelivery, InventoryLevel
+from app.orchestration import reading
 from app.orchestration.paging import Page, page
 
 SEEING = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
@@ -23,8 +24,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, InventoryLevel]:
     """The levels with these keys."""
-    found = await session.scalars(select(InventoryLevel).where(col(InventoryLevel.id).in_(ids), visible(viewer)))
-    return {level.id: level for level in found}
+    return await reading.by_id(session, select(InventoryLevel).where(col(InventoryLevel.id).in_(ids), visible(viewer)))
 
 
 async def listed(

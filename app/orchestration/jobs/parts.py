@@ -15,6 +15,7 @@ from sqlmodel import col
 from app.auth.principals import SYSTEM
 from app.models import Job, JobKind, JobState
 from app.models.jobs import SolverPart
+from app.orchestration import reading
 from app.orchestration.jobs import operations
 from app.orchestration.jobs.policies import TERMINAL
 
@@ -75,8 +76,9 @@ async def answer(session: AsyncSession, job_id: uuid.UUID, *, found: bytes) -> N
 
 async def states(session: AsyncSession, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:
     """How far the parts are."""
-    found = await session.scalars(select(Job).where(col(Job.id).in_(keys)).execution_options(populate_existing=True))
-    return {job.id: job for job in found}
+    return await reading.by_id(
+        session, select(Job).where(col(Job.id).in_(keys)).execution_options(populate_existing=True)
+    )
 
 
 async def answers(session: AsyncSession, keys: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, bytes]:

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Job, JobKind, JobState
+from app.orchestration import reading
 
 
 def visible(viewer: Principal) -> ColumnElement[bool]:
@@ -19,8 +20,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:
     """The jobs with these keys."""
-    found = await session.scalars(select(Job).where(col(Job.id).in_(ids), visible(viewer)))
-    return {job.id: job for job in found}
+    return await reading.by_id(session, select(Job).where(col(Job.id).in_(ids), visible(viewer)))
 
 
 async def due(session: AsyncSession, *, kinds: Sequence[JobKind], now: datetime) -> list[Job]:

@@ -11,7 +11,7 @@ from app.core.geo import Point
 from app.models import FulfilmentNode, NodeKind
 from app.orchestration import bulk, row_checks
 from app.orchestration.row_checks import MINUTES_A_DAY
-from app.orchestration.rows import RowResult, check_row_count
+from app.orchestration.rows import RowResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +38,7 @@ class NodeRow:
 
 async def upsert(session: AsyncSession, *, rows: Sequence[NodeRow], now: datetime) -> list[RowResult[FulfilmentNode]]:
     """Creates or changes nodes; each bad row answers its own errors."""
-    check_row_count(rows, field="nodes")
-    twice = row_checks.duplicates([row.reference for row in rows], noun="Node", field="reference")
-    faults = {index: [*refusals(row), *([twice[index]] if index in twice else [])] for index, row in enumerate(rows)}
-    values = {index: asdict(row) for index, row in enumerate(rows) if not faults[index]}
-    results = await bulk.upsert(session, FulfilmentNode, key="reference", values=values, count=len(rows), now=now)
-    for index, errors in faults.items():
-        results[index].errors = row_checks.placed(errors, rows="nodes", index=index)
-    return results
+    return await bulk.upsert(session, FulfilmentNode, rows, field="nodes", refusals=refusals, values=asdict, now=now)
 
 
 def refusals(row: NodeRow) -> list[UserError]:

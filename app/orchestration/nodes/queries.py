@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.auth.principals import Principal, PrincipalKind
 from app.models import FulfilmentNode
+from app.orchestration import reading
 from app.orchestration.paging import Page, page
 
 BLIND = frozenset({PrincipalKind.ANONYMOUS, PrincipalKind.CHECKOUT})
@@ -22,8 +23,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FulfilmentNode]:
     """The nodes with these keys."""
-    found = await session.scalars(select(FulfilmentNode).where(col(FulfilmentNode.id).in_(ids), visible(viewer)))
-    return {node.id: node for node in found}
+    return await reading.by_id(session, select(FulfilmentNode).where(col(FulfilmentNode.id).in_(ids), visible(viewer)))
 
 
 async def by_references(session: AsyncSession, references: Collection[str]) -> dict[str, FulfilmentNode]:

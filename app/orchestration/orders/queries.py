@@ -24,6 +24,7 @@ from app.models import (
     ShipmentState,
     Stop,
 )
+from app.orchestration import reading
 from app.orchestration.paging import Page, page
 from app.orchestration.writing import among
 
@@ -59,8 +60,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
     """The orders with these keys."""
-    found = await session.scalars(select(Order).where(col(Order.id).in_(ids), visible(viewer)))
-    return {order.id: order for order in found}
+    return await reading.by_id(session, select(Order).where(col(Order.id).in_(ids), visible(viewer)))
 
 
 async def by_references(session: AsyncSession, viewer: Principal, references: Sequence[str]) -> dict[str, Order]:

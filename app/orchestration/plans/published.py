@@ -32,6 +32,7 @@ from app.models import (
     StopState,
     Vehicle,
 )
+from app.orchestration import reading
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.nodes.policies import at_minute
@@ -234,12 +235,12 @@ async def write_stops(
 
 async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Route -> the highest number of a stop that no longer waits, if it has one."""
-    gone = await session.execute(
+    return await reading.by_key(
+        session,
         select(col(Stop.route_id), func.max(col(Stop.sequence)))
         .where(one_of(Stop.route_id, route_ids), col(Stop.state) != StopState.PENDING)
-        .group_by(col(Stop.route_id))
+        .group_by(col(Stop.route_id)),
     )
-    return {row[0]: row[1] for row in gone.all()}
 
 
 def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:

@@ -27,6 +27,7 @@ from app.models import (
     StopShipment,
     Vehicle,
 )
+from app.orchestration import reading
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.loaded import Drop, Loaded, Van
@@ -46,8 +47,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Plan]:
     """The plans with these keys."""
-    found = await session.scalars(select(Plan).where(col(Plan.id).in_(ids), visible(viewer)))
-    return {plan.id: plan for plan in found}
+    return await reading.by_id(session, select(Plan).where(col(Plan.id).in_(ids), visible(viewer)))
 
 
 async def of_job(session: AsyncSession, *, job_id: uuid.UUID) -> dict[uuid.UUID, list[Plan]]:

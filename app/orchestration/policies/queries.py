@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Policy
+from app.orchestration import reading
 from app.orchestration.policies.documents import PolicyDocument, parse
 
 STANDARD = "standard"
@@ -64,5 +65,4 @@ async def in_force(session: AsyncSession, viewer: Principal) -> list[Policy]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Policy]:
     """The policy versions with these keys."""
-    found = await session.scalars(select(Policy).where(col(Policy.id).in_(ids), visible(viewer)))
-    return {policy.id: policy for policy in found}
+    return await reading.by_id(session, select(Policy).where(col(Policy.id).in_(ids), visible(viewer)))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import UserError
 from app.models import Product
 from app.orchestration import bulk, row_checks
-from app.orchestration.rows import RowResult, check_row_count
+from app.orchestration.rows import RowResult
 
 HEAVIEST_KG = 50_000
 LARGEST_L = 100_000
@@ -28,14 +28,9 @@ class ProductRow:
 
 async def upsert(session: AsyncSession, *, rows: Sequence[ProductRow], now: datetime) -> list[RowResult[Product]]:
     """Creates or changes products; each bad row answers its own errors."""
-    check_row_count(rows, field="products")
-    twice = row_checks.duplicates([row.sku for row in rows], noun="Product", field="sku")
-    faults = {index: [*refusals(row), *([twice[index]] if index in twice else [])] for index, row in enumerate(rows)}
-    values = {index: asdict(row) for index, row in enumerate(rows) if not faults[index]}
-    results = await bulk.upsert(session, Product, key="sku", values=values, count=len(rows), now=now)
-    for index, errors in faults.items():
-        results[index].errors = row_checks.placed(errors, rows="products", index=index)
-    return results
+    return await bulk.upsert(
+        session, Product, rows, field="products", key="sku", refusals=refusals, values=asdict, now=now
+    )
 
 
 def refusals(row: ProductRow) -> list[UserError]:

@@ -12,6 +12,7 @@ from app.auth.principals import Principal
 from app.core.errors import Refusal
 from app.core.geo import Point
 from app.models import Order, Proof, ProofKind, Route, Stop, Upload
+from app.orchestration import reading
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.proofs.policies import Expected, GivenProof, check, kept_value
@@ -77,12 +78,12 @@ async def _uploads(
 ) -> dict[uuid.UUID, Upload]:
     """The files of this driver that the proofs name; another driver's read as absent."""
     wanted = {proof.upload_id for proof in proofs if proof.upload_id is not None}
-    found = await session.scalars(
+    return await reading.by_id(
+        session,
         select(Upload)
         .where(col(Upload.id).in_(wanted), col(Upload.driver_id) == driver_id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True),
     )
-    return {upload.id: upload for upload in found}
 
 
 async def _check_unused(session: AsyncSession, uploads: Collection[uuid.UUID], *, stop: Stop) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Proof, Shipment, StopShipment, Upload
+from app.orchestration import reading
 from app.orchestration.shipments import queries as shipments
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
@@ -28,57 +29,54 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Proof]:
     """The proofs with these keys."""
-    found = await session.scalars(select(Proof).where(col(Proof.id).in_(ids), visible(viewer)))
-    return {proof.id: proof for proof in found}
+    return await reading.by_id(session, select(Proof).where(col(Proof.id).in_(ids), visible(viewer)))
 
 
 async def of_orders(
     session: AsyncSession, viewer: Principal, order_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Proof]]:
     """The proofs of these orders, oldest first."""
-    found = await session.scalars(
-        select(Proof).where(col(Proof.order_id).in_(order_ids), visible(viewer)).order_by(col(Proof.id))
+    return await reading.grouped(
+        session,
+        select(col(Proof.order_id), Proof)
+        .where(col(Proof.order_id).in_(order_ids), visible(viewer))
+        .order_by(col(Proof.id)),
+        order_ids,
     )
-    answer: dict[uuid.UUID, list[Proof]] = {key: [] for key in order_ids}
-    for proof in found:
-        answer[proof.order_id].append(proof)
-    return answer
 
 
 async def of_stops(
     session: AsyncSession, viewer: Principal, stop_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Proof]]:
     """The proofs of these visits, oldest first."""
-    found = await session.scalars(
-        select(Proof).where(col(Proof.stop_id).in_(stop_ids), visible(viewer)).order_by(col(Proof.id))
+    return await reading.grouped(
+        session,
+        select(col(Proof.stop_id), Proof)
+        .where(col(Proof.stop_id).in_(stop_ids), visible(viewer))
+        .order_by(col(Proof.id)),
+        stop_ids,
     )
-    answer: dict[uuid.UUID, list[Proof]] = {key: [] for key in stop_ids}
-    for proof in found:
-        answer[proof.stop_id].append(proof)
-    return answer
 
 
 async def of_shipments(
     session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Proof]]:
     """The proofs of the visits for these shipments, oldest first."""
-    found = await session.execute(
+    return await reading.grouped(
+        session,
         select(col(StopShipment.shipment_id), Proof)
         .join(Proof, col(Proof.stop_id) == col(StopShipment.stop_id))
         .where(col(StopShipment.shipment_id).in_(shipment_ids), visible(viewer))
-        .order_by(col(Proof.id))
+        .order_by(col(Proof.id)),
+        shipment_ids,
     )
-    answer: dict[uuid.UUID, list[Proof]] = {key: [] for key in shipment_ids}
-    for shipment_id, proof in found.all():
-        answer[shipment_id].append(proof)
-    return answer
 
 
 async def files_of(session: AsyncSession, viewer: Principal, proof_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Upload]:
     """Proof -> its file, where there is one."""
-    found = await session.execute(
+    return await reading.by_key(
+        session,
         select(col(Proof.id), Upload)
         .join(Upload, col(Upload.id) == col(Proof.upload_id))
-        .where(col(Proof.id).in_(proof_ids), visible(viewer))
+        .where(col(Proof.id).in_(proof_ids), visible(viewer)),
     )
-    return {row[0]: row[1] for row in found.all()}

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import FulfilmentNode, Route, RouteState, Vehicle
+from app.orchestration import reading
 from app.orchestration.routes.policies import CURRENT
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
@@ -27,21 +28,20 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Route]:
     """The routes with these keys."""
-    found = await session.scalars(select(Route).where(col(Route.id).in_(ids), visible(viewer)))
-    return {route.id: route for route in found}
+    return await reading.by_id(session, select(Route).where(col(Route.id).in_(ids), visible(viewer)))
 
 
 async def of_plans(
     session: AsyncSession, viewer: Principal, plan_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Route]]:
     """The routes of these plans, by reference."""
-    found = await session.scalars(
-        select(Route).where(col(Route.plan_id).in_(plan_ids), visible(viewer)).order_by(col(Route.reference))
+    return await reading.grouped(
+        session,
+        select(col(Route.plan_id), Route)
+        .where(col(Route.plan_id).in_(plan_ids), visible(viewer))
+        .order_by(col(Route.reference)),
+        plan_ids,
     )
-    answer: dict[uuid.UUID, list[Route]] = {key: [] for key in plan_ids}
-    for route in found:
-        answer[route.plan_id].append(route)
-    return answer
 
 
 async def current_of_drivers(
@@ -69,17 +69,16 @@ async def vehicles(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.
         where = col(Vehicle.carrier_id) == viewer.carrier_id
     else:
         where = col(Vehicle.id).in_(select(col(Route.vehicle_id)).where(visible(viewer)))
-    found = await session.scalars(select(Vehicle).where(col(Vehicle.id).in_(ids), where))
-    return {vehicle.id: vehicle for vehicle in found}
+    return await reading.by_id(session, select(Vehicle).where(col(Vehicle.id).in_(ids), where))
 
 
 async def start_nodes(
     session: AsyncSession, viewer: Principal, route_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, FulfilmentNode]:
     """Where each of these routes starts and ends."""
-    found = await session.execute(
+    return await reading.by_key(
+        session,
         select(col(Route.id), FulfilmentNode)
         .join(FulfilmentNode, col(FulfilmentNode.id) == col(Route.node_id))
-        .where(col(Route.id).in_(route_ids), visible(viewer))
+        .where(col(Route.id).in_(route_ids), visible(viewer)),
     )
-    return {row[0]: row[1] for row in found.all()}

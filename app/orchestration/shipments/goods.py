@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.core.errors import Refusal
 from app.models import InventoryMovement, MovementReason, OrderLine, Shipment, ShipmentLine
+from app.orchestration import reading
 from app.orchestration.inventory import operations as stock
 from app.orchestration.inventory.operations import Goods
 from app.orchestration.shipments import policies
@@ -22,13 +23,13 @@ async def lines_by_shipment(
     session: AsyncSession, shipment_ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, list[ShipmentLine]]:
     """Shipment -> its lines, by sku."""
-    lines: dict[uuid.UUID, list[ShipmentLine]] = {key: [] for key in shipment_ids}
-    found = await session.scalars(
-        select(ShipmentLine).where(col(ShipmentLine.shipment_id).in_(shipment_ids)).order_by(col(ShipmentLine.sku))
+    return await reading.grouped(
+        session,
+        select(col(ShipmentLine.shipment_id), ShipmentLine)
+        .where(col(ShipmentLine.shipment_id).in_(shipment_ids))
+        .order_by(col(ShipmentLine.sku)),
+        shipment_ids,
     )
-    for line in found:
-        lines[line.shipment_id].append(line)
-    return lines
 
 
 async def move(

@@ -23,9 +23,9 @@ from app.models import (
     OrderLine,
     Shipment,
     ShipmentLine,
-    ShipmentState,
 )
 from app.models.base import Json
+from app.orchestration import reading
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.orders import policies as orders
@@ -189,12 +189,8 @@ async def roll_up(session: AsyncSession, order: Order, *, actor: Principal, now:
 async def _roll_up(session: AsyncSession, locked: Sequence[Order], *, actor: Principal, now: datetime) -> None:
     await session.flush()
     keys = [order.id for order in locked]
-    states: dict[uuid.UUID, list[ShipmentState]] = {key: [] for key in keys}
-    found = await session.execute(
-        select(col(Shipment.order_id), col(Shipment.state)).where(col(Shipment.order_id).in_(keys))
-    )
-    for order_id, state in found.all():
-        states[order_id].append(state)
+    statement = select(col(Shipment.order_id), col(Shipment.state)).where(col(Shipment.order_id).in_(keys))
+    states = await reading.grouped(session, statement, keys)
     lacking = set(
         await session.scalars(
             select(col(OrderLine.order_id))

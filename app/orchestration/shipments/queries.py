@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import DeliveryAttempt, Order, Route, Shipment, ShipmentLine, Stop, StopShipment, Tender, TenderState
+from app.orchestration import reading
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
 
@@ -40,78 +41,71 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Shipment]:
     """The shipments with these keys."""
-    found = await session.scalars(select(Shipment).where(col(Shipment.id).in_(ids), visible(viewer)))
-    return {shipment.id: shipment for shipment in found}
+    return await reading.by_id(session, select(Shipment).where(col(Shipment.id).in_(ids), visible(viewer)))
 
 
 async def offered_orders(
     session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, Order]:
     """The orders of the shipments that the viewer sees, by shipment: for what it must know to answer an offer."""
-    found = await session.execute(
+    return await reading.by_key(
+        session,
         select(col(Shipment.id), Order)
         .join(Order, col(Order.id) == col(Shipment.order_id))
-        .where(col(Shipment.id).in_(shipment_ids), visible(viewer))
+        .where(col(Shipment.id).in_(shipment_ids), visible(viewer)),
     )
-    return {row[0]: row[1] for row in found.all()}
 
 
 async def of_orders(
     session: AsyncSession, viewer: Principal, order_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Shipment]]:
     """The shipments of these orders, oldest first."""
-    found = await session.scalars(
-        select(Shipment).where(col(Shipment.order_id).in_(order_ids), visible(viewer)).order_by(col(Shipment.id))
+    return await reading.grouped(
+        session,
+        select(col(Shipment.order_id), Shipment)
+        .where(col(Shipment.order_id).in_(order_ids), visible(viewer))
+        .order_by(col(Shipment.id)),
+        order_ids,
     )
-    answer: dict[uuid.UUID, list[Shipment]] = {key: [] for key in order_ids}
-    for shipment in found:
-        answer[shipment.order_id].append(shipment)
-    return answer
 
 
 async def of_stops(
     session: AsyncSession, viewer: Principal, stop_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Shipment]]:
     """The shipments that these stops serve, oldest first."""
-    found = await session.execute(
+    return await reading.grouped(
+        session,
         select(col(StopShipment.stop_id), Shipment)
         .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
         .where(col(StopShipment.stop_id).in_(stop_ids), visible(viewer))
-        .order_by(col(Shipment.id))
+        .order_by(col(Shipment.id)),
+        stop_ids,
     )
-    answer: dict[uuid.UUID, list[Shipment]] = {key: [] for key in stop_ids}
-    for stop_id, shipment in found.all():
-        answer[stop_id].append(shipment)
-    return answer
 
 
 async def lines(
     session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[ShipmentLine]]:
     """The lines of these shipments, by sku."""
-    found = await session.scalars(
-        select(ShipmentLine)
+    return await reading.grouped(
+        session,
+        select(col(ShipmentLine.shipment_id), ShipmentLine)
         .join(Shipment, col(Shipment.id) == col(ShipmentLine.shipment_id))
         .where(col(ShipmentLine.shipment_id).in_(shipment_ids), visible(viewer))
-        .order_by(col(ShipmentLine.sku))
+        .order_by(col(ShipmentLine.sku)),
+        shipment_ids,
     )
-    answer: dict[uuid.UUID, list[ShipmentLine]] = {key: [] for key in shipment_ids}
-    for line in found:
-        answer[line.shipment_id].append(line)
-    return answer
 
 
 async def attempts(
     session: AsyncSession, viewer: Principal, shipment_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[DeliveryAttempt]]:
     """The attempts of these shipments, in order."""
-    found = await session.scalars(
-        select(DeliveryAttempt)
+    return await reading.grouped(
+        session,
+        select(col(DeliveryAttempt.shipment_id), DeliveryAttempt)
         .join(Shipment, col(Shipment.id) == col(DeliveryAttempt.shipment_id))
         .where(col(DeliveryAttempt.shipment_id).in_(shipment_ids), visible(viewer))
-        .order_by(col(DeliveryAttempt.number))
+        .order_by(col(DeliveryAttempt.number)),
+        shipment_ids,
     )
-    answer: dict[uuid.UUID, list[DeliveryAttempt]] = {key: [] for key in shipment_ids}
-    for attempt in found:
-        answer[attempt.shipment_id].append(attempt)
-    return answer

@@ -9,31 +9,30 @@ from sqlmodel import col
 
 from app.auth.principals import Principal
 from app.models import Order, ProofKind, Route, Stop
+from app.orchestration import reading
 from app.orchestration.routes.queries import visible
 
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Stop]:
     """The stops with these keys."""
-    found = await session.scalars(
-        select(Stop).join(Route, col(Route.id) == col(Stop.route_id)).where(col(Stop.id).in_(ids), visible(viewer))
+    return await reading.by_id(
+        session,
+        select(Stop).join(Route, col(Route.id) == col(Stop.route_id)).where(col(Stop.id).in_(ids), visible(viewer)),
     )
-    return {stop.id: stop for stop in found}
 
 
 async def of_routes(
     session: AsyncSession, viewer: Principal, route_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, list[Stop]]:
     """The stops of these routes, in their order."""
-    found = await session.scalars(
-        select(Stop)
+    return await reading.grouped(
+        session,
+        select(col(Stop.route_id), Stop)
         .join(Route, col(Route.id) == col(Stop.route_id))
         .where(col(Stop.route_id).in_(route_ids), visible(viewer))
-        .order_by(col(Stop.sequence))
+        .order_by(col(Stop.sequence)),
+        route_ids,
     )
-    answer: dict[uuid.UUID, list[Stop]] = {key: [] for key in route_ids}
-    for stop in found:
-        answer[stop.route_id].append(stop)
-    return answer
 
 
 async def cash_due(session: AsyncSession, viewer: Principal, order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:

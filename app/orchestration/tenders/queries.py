@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Shipment, Tender, TenderState
+from app.orchestration import reading
 from app.orchestration.paging import Page, page
 from app.orchestration.tenders.policies import DECLINED, DISMISSED, LATE
 
@@ -28,8 +29,7 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Tender]:
     """The tenders with these keys."""
-    found = await session.scalars(select(Tender).where(col(Tender.id).in_(ids), visible(viewer)))
-    return {tender.id: tender for tender in found}
+    return await reading.by_id(session, select(Tender).where(col(Tender.id).in_(ids), visible(viewer)))
 
 
 async def of_carrier(

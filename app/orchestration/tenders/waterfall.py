@@ -26,6 +26,7 @@ from app.models import (
     TenderState,
 )
 from app.models.base import Json
+from app.orchestration import reading
 from app.orchestration.policies import queries as rules
 from app.orchestration.policies.documents import Mode, PolicyDocument
 from app.orchestration.policies.queries import Current
@@ -240,5 +241,4 @@ async def _active(session: AsyncSession, carrier_ids: Sequence[uuid.UUID]) -> se
 
 
 async def _carriers(session: AsyncSession, tenders: Sequence[Tender]) -> dict[uuid.UUID, Carrier]:
-    found = await session.scalars(select(Carrier).where(col(Carrier.id).in_([row.carrier_id for row in tenders])))
-    return {carrier.id: carrier for carrier in found}
+    return await reading.by_id(session, select(Carrier).where(col(Carrier.id).in_([row.carrier_id for row in tenders])))

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import Upload
+from app.orchestration import reading
 
 
 def visible(viewer: Principal) -> ColumnElement[bool]:
@@ -22,5 +23,4 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Upload]:
     """The uploads with these keys."""
-    found = await session.scalars(select(Upload).where(col(Upload.id).in_(ids), visible(viewer)))
-    return {upload.id: upload for upload in found}
+    return await reading.by_id(session, select(Upload).where(col(Upload.id).in_(ids), visible(viewer)))

@@ -48,11 +48,11 @@ MOST_RECOMBINATION_SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The best plan so far, its cost with the penalties of the absent, and the iterations that it took."""
+    """The best plan so far, its cost with the penalties of the absent, and the iterations so far."""
 
     plan: Plan
     cost: float
-    iterations: int
+    iterations: int = 0
 
 
 OnRound = Callable[[float, Found], None]
@@ -77,46 +77,72 @@ def anneal(
     whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, on_round: OnRound, until: float = 1.0
 ) -> Found:
     """Improves the plan until so much of the budget is gone; an empty one is filled first."""
-    stop = budget.stop
-    dice = np.random.SeedSequence(seed)
-    current, best, iterations = plan, None, 0
-    pool_of_routes = Pool(whole) if schedule.recombines else None
-    squeeze = Squeeze()
-    recombined = {round(schedule.rounds * share) for share in RECOMBINED_AT}
-    begun = min(budget.share(), 0.99 * until)
-    borders = np.linspace(begun, until, schedule.rounds + 1)
-    with ThreadPoolExecutor(stop.threads) as pool:
-        for number, (begin, end) in enumerate(pairwise(borders.tolist())):
-            if budget.share() >= until and best is not None:
+    rounds = _Rounds(whole, plan, schedule=schedule, budget=budget, seed=seed, until=until)
+    borders = np.linspace(min(budget.share(), 0.99 * until), until, schedule.rounds + 1).tolist()
+    found: Found | None = None
+    with ThreadPoolExecutor(budget.stop.threads) as pool:
+        for number, span in enumerate(pairwise(borders)):
+            if found is not None and budget.share() >= until:
                 break
-            turn = dice.spawn(1)[0]
-            parts = _parts_of(whole, current, schedule, int(turn.generate_state(1)[0]))
-            leg = mean_leg(whole, current) if len(current.kinds) else first_leg(whole)
-            temperatures = _temperatures(schedule, leg, (begin / until, end / until))
-            slices = _slices(whole, parts, turn, span=(begin, end), temperatures=temperatures, budget=budget)
-            if stop.iterations is not None:
-                slices = [_counted(one, whole, until * stop.iterations / schedule.rounds) for one in slices]
-            if squeeze.is_time(passed=number / schedule.rounds, number=number):
-                slices = [replace(one, fewer=squeeze.fewer(whole, one.part)) for one in slices]
-            eagerness = schedule.eagerness ** max(0.0, 1.0 - number / schedule.rounds / EAGER_UNTIL)
-            improved = _side_by_side(pool, _eager(whole, eagerness), slices, budget)
-            squeeze.learn([one.fewer for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
-            iterations += sum(one.iterations for one in improved)
-            plan = join(parts, [one.plan for one in improved])
-            cost = sum(one.cost for one in improved) if eagerness == 1.0 else plan_cost(whole, plan)
-            found = Found(plan=plan, cost=cost, iterations=iterations)
-            current = join(parts, [one.last for one in improved])
-            best = found if best is None or found.cost < best.cost else best
-            if pool_of_routes is not None and end > POOLED_FROM:
-                pool_of_routes.add(found.plan)
-                pool_of_routes.add(current)
-            if pool_of_routes is not None and number + 1 in recombined:
-                best = recombine(pool_of_routes, best, budget)
-                current = best.plan
-            on_round(until * (number + 1) / schedule.rounds, best)
-    if best is None:
+            found = rounds.next(number, span, pool)
+            on_round(until * (number + 1) / schedule.rounds, found)
+    if found is None:
         raise AssertionError("A schedule has at least one round.")
-    return Found(plan=best.plan, cost=best.cost, iterations=iterations)
+    return found
+
+
+class _Rounds:
+    """What one round leaves for the next: the plan to go on from, the best plan, good routes, and what was in vain."""
+
+    def __init__(
+        self, whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, until: float
+    ) -> None:
+        self._whole, self._schedule, self._budget, self._until = whole, schedule, budget, until
+        self._plan = plan
+        self._best: Found | None = None
+        self._iterations = 0
+        self._dice = np.random.SeedSequence(seed)
+        self._routes = Pool(whole) if schedule.recombines else None
+        self._recombined_after = {round(schedule.rounds * share) for share in RECOMBINED_AT}
+        self._squeeze = Squeeze()
+
+    def next(self, number: int, span: tuple[float, float], pool: ThreadPoolExecutor) -> Found:
+        """Searches all parts of the plan within this span of the budget, and answers the best plan so far."""
+        turn = self._dice.spawn(1)[0]
+        parts = _parts_of(self._whole, self._plan, self._schedule, int(turn.generate_state(1)[0]))
+        slices = self._slices(parts, turn, number, span)
+        eagerness = self._schedule.eagerness ** max(0.0, 1.0 - number / self._schedule.rounds / EAGER_UNTIL)
+        improved = _side_by_side(pool, _eager(self._whole, eagerness), slices, self._budget)
+        self._squeeze.learn(
+            [one.fewer for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)]
+        )
+        self._iterations += sum(one.iterations for one in improved)
+        plan = join(parts, [one.plan for one in improved])
+        cost = sum(one.cost for one in improved) if eagerness == 1.0 else plan_cost(self._whole, plan)
+        self._plan = join(parts, [one.last for one in improved])
+        best = self._best if self._best is not None and self._best.cost <= cost else Found(plan=plan, cost=cost)
+        if self._routes is not None and span[1] > POOLED_FROM:
+            self._routes.add(plan)
+            self._routes.add(self._plan)
+        if self._routes is not None and number + 1 in self._recombined_after:
+            best = recombine(self._routes, best, self._budget)
+            self._plan = best.plan
+        self._best = replace(best, iterations=self._iterations)
+        return self._best
+
+    def _slices(
+        self, parts: Sequence[Part], turn: np.random.SeedSequence, number: int, span: tuple[float, float]
+    ) -> list[Slice]:
+        passed = number / self._schedule.rounds
+        leg = mean_leg(self._whole, self._plan) if len(self._plan.kinds) else first_leg(self._whole)
+        temperatures = _temperatures(self._schedule, leg, (span[0] / self._until, span[1] / self._until))
+        slices = _slices(self._whole, parts, turn, span=span, temperatures=temperatures, budget=self._budget)
+        if self._budget.stop.iterations is not None:
+            counted = self._until * self._budget.stop.iterations / self._schedule.rounds
+            slices = [_counted(one, self._whole, counted) for one in slices]
+        if self._squeeze.is_time(passed=passed, number=number):
+            slices = [replace(one, fewer=self._squeeze.fewer(self._whole, one.part)) for one in slices]
+        return slices
 
 
 def _eager(whole: Whole, eagerness: float) -> Whole:

@@ -106,6 +106,7 @@ def first_parts(whole: Whole, *, size: int, seed: int) -> list[Part]:
         fleet = np.where(starts == start, counts, 0)
         for at in range(wanted):
             group = visits[group_of[visits] == at]
+            group = group[np.argsort(whole.ranks[group], kind="stable")]
             share = fleet // wanted + (at < fleet % wanted)
             parts.append(Part(visits=group, counts=share, plan=Plan.of([])))
     return parts

@@ -6,6 +6,7 @@ part by part as problems of their own.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,15 +31,19 @@ from app.solvers.routing.warming import warm_up
 from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
+# A round costs each part some hundredths of a second: that pays where it has so many seconds of processor.
+PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.25, 6, 12
 # The first plan comes at once; it tells how long routes will be.
-FILLING = Schedule(rounds=1, part_size=1_000, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
+FILLING = Schedule(rounds=1, part_size=PART_SIZE, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 KERNEL_SHARE = 0.4
 LEAD_SHARE = 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
-# Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not.
+# Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not. A
+# plan that was filled from nothing has far too many routes: it is never begun with cooler than this.
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
+LEAST_HEAT_FROM_NOTHING = 1.5
 STEPS_A_SECOND = 100_000
 EAGERNESS = 5.0
 RULED = Schedule(rounds=8, part_size=400, heat=0.6, cooling=0.05)
@@ -64,13 +69,16 @@ def solve(
 
 
 def _answered(terms: Terms, orders: Mapping[str, Sequence[Item]], quality: Quality) -> RoutingSolution:
-    """Should a route not hold before the one timetable, it loses stops until it does, and they are placed anew."""
+    """Should a route not hold before the one timetable, it loses stops until it does, and they are placed anew.
+
+    That would be a fault of ours: the answer says so.
+    """
     try:
         return answer(terms, orders, quality)
-    except InfeasiblePlan:
+    except InfeasiblePlan as fault:
         kept = {id: list(order) for id, order in orders.items()}
         keep_drivable(terms, kept)
-        return answer(terms, kept, quality)
+        return answer(terms, kept, replace(quality, repaired=str(fault)))
 
 
 def _by_arrays(
@@ -132,7 +140,8 @@ def _cost(terms: Terms, orders: Mapping[str, Sequence[Item]]) -> float:
 def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found:
     """The kernel for all of the budget, or for some of it where PyVRP pays for the rest."""
     whole, plan = flat.whole, first_plan(flat.whole)
-    if not len(plan.kinds):
+    is_from_nothing = not len(plan.kinds)
+    if is_from_nothing:
         share = min(FILLING_SHARE, FILLING_SECONDS / max(budget.seconds_allowed(), FILLING_SECONDS))
         found = anneal(whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=share)
         plan = found.plan
@@ -141,17 +150,25 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
             return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round)
     pays = refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0
-    schedule = schedule_for(whole, budget)
+    schedule = schedule_for(whole, budget, is_from_nothing=is_from_nothing)
     found = anneal(whole, plan, schedule=schedule, budget=budget, seed=seed, on_round=on_round, until=until)
     return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round) if pays else found
 
 
-def schedule_for(whole: Whole, budget: Budget) -> Schedule:
+def schedule_for(whole: Whole, budget: Budget, *, is_from_nothing: bool) -> Schedule:
     """How to spend the budget on a problem of this size: the more time each visit has, the hotter it pays to begin."""
     seconds = budget.seconds_allowed() * budget.stop.threads or (budget.stop.iterations or 0) / STEPS_A_SECOND
     per_thousand = 1_000 * seconds / max(whole.data.visit_count, 1)
-    heat = min(max(HEAT * per_thousand**HEAT_GROWTH, LEAST_HEAT), MOST_HEAT)
-    return Schedule(rounds=12, part_size=1_000, heat=heat, cooling=LAST_HEAT / heat, eagerness=EAGERNESS)
+    least = LEAST_HEAT_FROM_NOTHING if is_from_nothing else LEAST_HEAT
+    heat = min(max(HEAT * per_thousand**HEAT_GROWTH, least), MOST_HEAT)
+    rounds = round(per_thousand * PART_SIZE / 1_000 / PART_SECONDS_A_ROUND)
+    return Schedule(
+        rounds=min(max(rounds, FEWEST_ROUNDS), MOST_ROUNDS),
+        part_size=PART_SIZE,
+        heat=heat,
+        cooling=LAST_HEAT / heat,
+        eagerness=EAGERNESS,
+    )
 
 
 def first_plan(whole: Whole) -> Plan:

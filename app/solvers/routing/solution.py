@@ -171,12 +171,17 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How the answer was found. `bound`: a proved lower bound on the objective; None: nothing is proved."""
+    """How the answer was found.
+
+    `bound`: a proved lower bound on the objective; None: nothing is proved. `repaired`: what the search itself broke,
+    which was a fault of ours, before stops were taken off until all held; None: nothing.
+    """
 
     solver: str
     seconds: float
     iterations: int
     bound: float | None = None
+    repaired: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

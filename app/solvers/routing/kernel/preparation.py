@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.layout import FAR, KIND, VISIT, KernelData, VehicleKinds
 from app.solvers.routing.kernel.memory import FIRST, LONE, SECOND, Memory
+from app.solvers.routing.kernel.neighbours import near_in_distance, near_in_time
 from app.solvers.routing.kernel.rolling import seeded
 from app.solvers.routing.kernel.starting import empty_plan
 from app.solvers.routing.kernel.whole_routes import ReloadNodes, fastest, hold_rules, lenient, reload_nodes
 
 PLACES_TRIED, NEIGHBOURS_RUINED, JOINS_TRIED = 40, 100, 10
 UNSERVED = 1e9  # where no penalty is given
-WAITING_WEIGHT = (
-    0.2  # a second of waiting against one of driving, when near means soon: Vidal et al. (2013), section 4.4
-)
 
 
 def prepare(data: KernelData, *, seed: int) -> Memory:
@@ -187,32 +185,14 @@ def _neighbourhoods(
     data: KernelData, memory: Memory, visit: NDArray[Any], service: NDArray[np.int32], level: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """For ruin the nearest by distance, for recreate those that also lie near in time."""
-    distance, duration = memory.arrays["distance"][0], memory.arrays["duration"][0]
-    n = len(visit)
-    by_distance = distance[:n, :n].astype(np.float64)
-    by_distance = by_distance + by_distance.T
-    np.fill_diagonal(by_distance, np.inf)
-    near = nearest(by_distance, NEIGHBOURS_RUINED) if data.neighbours is None else _given(data.neighbours)
+    there, back = memory.arrays["distance"][0], memory.arrays["distance_back"][0]
+    given = data.neighbours
+    near = near_in_distance(there, back, len(visit), NEIGHBOURS_RUINED) if given is None else _given(given)
     if level == 0 or data.opens is None or data.closes is None:
         return near, np.ascontiguousarray(near[:, :PLACES_TRIED])
-    reach = service[:, None] + duration[:n, :n].astype(np.float64)
-    wait = np.maximum(visit["open"][None, :] - reach - visit["close"][:, None], 0)
-    late = np.maximum(visit["open"][:, None] + reach - visit["close"][None, :], 0)
-    one_way = distance[:n, :n] + WAITING_WEIGHT * np.minimum(wait, FAR) + late
-    apart = np.minimum(one_way, one_way.T)
-    np.fill_diagonal(apart, np.inf)
-    return near, nearest(apart, PLACES_TRIED)
+    seconds = memory.arrays["duration"][0], memory.arrays["duration_back"][0]
+    return near, near_in_time((there, back), seconds, visit, service, PLACES_TRIED)
 
 
 def _given(neighbours: NDArray[Any]) -> NDArray[np.int32]:
     return np.ascontiguousarray(neighbours[:, :NEIGHBOURS_RUINED], dtype=np.int32)
-
-
-def nearest(apart: NDArray[np.float64], size: int) -> NDArray[np.int32]:
-    """[n, size] the columns of each row's smallest values, smallest first."""
-    size = min(size, apart.shape[1] - 1)
-    if size <= 0:
-        return np.zeros((len(apart), 0), np.int32)
-    some = np.argpartition(apart, size - 1, axis=1)[:, :size]
-    order = np.argsort(np.take_along_axis(apart, some, axis=1), axis=1, kind="stable")
-    return np.ascontiguousarray(np.take_along_axis(some, order, axis=1), dtype=np.int32)

@@ -188,10 +188,21 @@ def test_windows_and_two_depots_are_planned_part_by_part() -> None:
     assert (check(posed, solution), left(solution)) == ([], {})
 
 
+def test_an_order_that_the_timetable_refuses_is_repaired_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed = problem(van(), visit("early", 5, windows=(window(0, 10),)), visit("late", 9, windows=(window(20, 30),)))
+    found = {"van": [posed.visits[1], posed.visits[0]]}
+    monkeypatch.setattr(engine, "_by_arrays", lambda *_, **__: (found, 1))
+    solution = solve(posed, stop=STOP)
+    assert (check(posed, solution), left(solution)) == ([], {})
+    assert "WINDOW" in str(solution.quality.repaired)
+    monkeypatch.undo()
+    assert solve(posed, stop=STOP).quality.repaired is None
+
+
 def test_pairs_stay_together_on_long_routes_that_pyvrp_improves(monkeypatch: pytest.MonkeyPatch) -> None:
-    posed = scattered(120, vehicles=4, shift=window(0, 900), capacities=(20,))
+    posed = scattered(120, vehicles=4, shift=window(0, 400), capacities=(20,))
     visits = [
-        replace(one, demand=(at % 2,), pickup=(1 - at % 2,), windows=(window(0, 800),), unserved_penalty=1e6)
+        replace(one, demand=(at % 2,), pickup=(1 - at % 2,), windows=(window(0, 400),), unserved_penalty=1e6)
         for at, one in enumerate(posed.visits)
     ]
     pairs = [Pair(pickup_visit_id=f"v{at}", delivery_visit_id=f"v{at + 1}") for at in range(0, 120, 2)]
@@ -204,10 +215,9 @@ def test_pairs_stay_together_on_long_routes_that_pyvrp_improves(monkeypatch: pyt
         return refine(*given, **more)
 
     monkeypatch.setattr(refinement, "refine", watched)
-    monkeypatch.setattr(engine, "keep_drivable", lambda *_: pytest.fail("the search broke a rule"))
     solution = solve(posed, stop=StoppingRule(iterations=4_000))
     assert refined == [True]
-    assert (check(posed, solution), left(solution)) == ([], {})
+    assert (check(posed, solution), left(solution), solution.quality.repaired) == ([], {}, None)
 
 
 NUMBERS = st.integers(0, 8)
