@@ -36,7 +36,8 @@ PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.25, 6, 12
 # The first plan comes at once; it tells how long routes will be.
 FILLING = Schedule(rounds=1, part_size=PART_SIZE, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
-KERNEL_SHARE = 0.4
+# PyVRP improves parts for the rest, where each thousand visits have at least so many seconds of processor.
+KERNEL_SHARE, PYVRP_SECONDS = 0.75, 60.0
 LEAD_SHARE = 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
@@ -148,17 +149,22 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
         if refinement.leads(flat):
             found = refinement.lead(flat, found, budget=budget, seed=seed, on_round=on_round, until=LEAD_SHARE)
             return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round)
-    pays = refinement.pays(flat, plan)
+    per_thousand = seconds_per_thousand(whole, budget)
+    pays = per_thousand >= PYVRP_SECONDS and refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0
-    schedule = schedule_for(whole, budget, is_from_nothing=is_from_nothing)
+    schedule = schedule_for(per_thousand, is_from_nothing=is_from_nothing)
     found = anneal(whole, plan, schedule=schedule, budget=budget, seed=seed, on_round=on_round, until=until)
     return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round) if pays else found
 
 
-def schedule_for(whole: Whole, budget: Budget, *, is_from_nothing: bool) -> Schedule:
-    """How to spend the budget on a problem of this size: the more time each visit has, the hotter it pays to begin."""
+def seconds_per_thousand(whole: Whole, budget: Budget) -> float:
+    """The seconds of processor that each thousand visits have, on an idle machine."""
     seconds = budget.seconds_allowed() * budget.stop.threads or (budget.stop.iterations or 0) / STEPS_A_SECOND
-    per_thousand = 1_000 * seconds / max(whole.data.visit_count, 1)
+    return 1_000 * seconds / max(whole.data.visit_count, 1)
+
+
+def schedule_for(per_thousand: float, *, is_from_nothing: bool) -> Schedule:
+    """How to spend so many seconds for each thousand visits: the more they are, the hotter it pays to begin."""
     least = LEAST_HEAT_FROM_NOTHING if is_from_nothing else LEAST_HEAT
     heat = min(max(HEAT * per_thousand**HEAT_GROWTH, least), MOST_HEAT)
     rounds = round(per_thousand * PART_SIZE / 1_000 / PART_SECONDS_A_ROUND)

@@ -215,6 +215,7 @@ def test_pairs_stay_together_on_long_routes_that_pyvrp_improves(monkeypatch: pyt
         return refine(*given, **more)
 
     monkeypatch.setattr(refinement, "refine", watched)
+    monkeypatch.setattr(engine, "PYVRP_SECONDS", 0.0)
     solution = solve(posed, stop=StoppingRule(iterations=4_000))
     assert refined == [True]
     assert (check(posed, solution), left(solution), solution.quality.repaired) == ([], {}, None)
