@@ -22,11 +22,11 @@ from app.models.base import Json
 from app.orchestration.allocations import taking
 from app.orchestration.allocations.candidates import Candidate, Part
 from app.orchestration.allocations.taking import Place
-from app.orchestration.allocations.telling import Source, decision, subject_of
+from app.orchestration.allocations.telling import Source, decision
 from app.orchestration.allocations.verdicts import Verdict
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
-from app.orchestration.events import log
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.policies import UNALLOCATED
 from app.orchestration.inventory import operations as stock
@@ -168,7 +168,7 @@ def _allocated(winner: Winner, promise: Row, *, now: datetime) -> Row:
     happened = "updated" if not is_new and (demand.declined or demand.standing is not None) else "allocated"
     return log.entry(
         type=f"order.{happened}",
-        subject=subject_of(order),
+        subject=subjects.of_order(order),
         actor=SYSTEM,
         now=now,
         summary=f"Order {order.reference} was {happened}.",

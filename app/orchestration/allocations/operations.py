@@ -23,9 +23,9 @@ from app.models import (
 from app.models.base import Json
 from app.orchestration.allocations import adoption, proposals
 from app.orchestration.allocations.adoption import Winner
-from app.orchestration.allocations.telling import Source, decision, subject_of
+from app.orchestration.allocations.telling import Source, decision
 from app.orchestration.allocations.verdicts import Verdict
-from app.orchestration.events import log
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import UNALLOCATED
@@ -151,7 +151,7 @@ def _trouble(verdict: Verdict) -> Trouble:
     return Trouble(
         kind=UNALLOCATED,
         severity=Severity.CRITICAL,
-        subject=subject_of(order),
+        subject=subjects.of_order(order),
         due_at=order.promised_end,
         suggestion={"action": relaxation.get("constraint") or "CONTACT_CUSTOMER", "summary": summary},
     )
@@ -161,7 +161,7 @@ def _unallocated(verdict: Verdict, *, now: datetime) -> dict[str, Any]:
     order = verdict.demand.order
     return log.entry(
         type="order.unallocated",
-        subject=subject_of(order),
+        subject=subjects.of_order(order),
         actor=SYSTEM,
         now=now,
         summary=f"Order {order.reference} was unallocated.",

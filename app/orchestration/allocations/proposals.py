@@ -32,10 +32,10 @@ from app.models import (
     TenderMode,
 )
 from app.orchestration.allocations.adoption import Winner, allocation_of
-from app.orchestration.allocations.telling import Source, decision, subject_of
+from app.orchestration.allocations.telling import Source, decision
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
-from app.orchestration.events import log
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import ALLOCATION_PROPOSED, UNALLOCATED
@@ -72,7 +72,7 @@ async def propose(session: AsyncSession, winner: Winner, *, source: Source, now:
     trouble = Trouble(
         kind=ALLOCATION_PROPOSED,
         severity=Severity.WARNING,
-        subject=subject_of(order),
+        subject=subjects.of_order(order),
         node_id=chosen.parts[0].node.id,
         due_at=chosen.window_end,
         suggestion={
@@ -239,7 +239,7 @@ def _allocate(
     log.append(
         session,
         type="order.allocated",
-        subject=subject_of(order),
+        subject=subjects.of_order(order),
         actor=actor,
         now=now,
         summary=f"Order {order.reference} was allocated.",

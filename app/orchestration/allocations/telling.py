@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.models import BY_HAND, DecisionKind, Order
+from app.models import BY_HAND, DecisionKind
 from app.models.base import Json
 from app.orchestration.allocations.candidates import Candidate, Part, RuledOut
 from app.orchestration.allocations.verdicts import Verdict
 from app.orchestration.allocations.ways import QUOTE
 from app.orchestration.allocations.why import Lost
-from app.orchestration.events.log import Subject
 from app.orchestration.policies.documents import Autonomy, PolicyDocument
 
 # All nodes and carriers of a usual network; a larger one keeps those that came closest.
@@ -143,8 +142,3 @@ def told(candidate: Candidate, part: Part, *, currency: str) -> Json:
         "gramsCo2": round(part.grams_co2),
         **shared,
     }
-
-
-def subject_of(order: Order) -> Subject:
-    """How events name an order."""
-    return Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id)

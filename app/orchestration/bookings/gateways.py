@@ -16,8 +16,7 @@ from app.core.errors import NotFound, Refusal
 from app.core.ids import new_id
 from app.models import Carrier, CarrierGateway, GatewayKind
 from app.models.base import Json
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 
 LAST_CONTROL_NUMBER = 999_999_999
 
@@ -69,7 +68,7 @@ async def put(
     log.append(
         session,
         type="carrier.gateway_set",
-        subject=Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id),
+        subject=subjects.of_carrier(carrier),
         actor=actor,
         now=now,
         summary=f"Carrier {carrier.reference} is reached by {kind.value}.",

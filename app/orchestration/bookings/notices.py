@@ -26,6 +26,7 @@ from app.models import (
 )
 from app.orchestration.bookings import policies
 from app.orchestration.bookings.gateways import actor_of
+from app.orchestration.events import subjects
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
@@ -121,7 +122,7 @@ async def give_up_overdue(session: AsyncSession, *, now: datetime) -> int:
     rows = found.all()
     for notice, carrier in rows:
         named = notice.tracking_number or notice.reference
-        subject = Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id)
+        subject = subjects.of_carrier(carrier)
         message = f"{carrier.name} reported {notice.kind.value} of {named}, which no shipment is called."
         await _refuse(session, notice, "SHIPMENT_UNKNOWN", message, subject=subject, now=now)
     return len(rows)
@@ -131,13 +132,7 @@ async def _apply_one(session: AsyncSession, carrier: Carrier, notice: CarrierNot
     shipment = await _shipment(session, notice)
     if shipment is None:
         return
-    subject = Subject(
-        kind="shipment",
-        id=shipment.id,
-        reference=shipment.reference,
-        order_id=shipment.order_id,
-        carrier_id=carrier.id,
-    )
+    subject = subjects.of_shipment(shipment, carrier_id=carrier.id)
     if notice.at > now + policies.FUTURE:
         message = f"{carrier.name} reported {notice.kind.value} for {notice.at.isoformat()}, which has yet to come."
         await _refuse(session, notice, "TIME_IN_FUTURE", message, subject=subject, now=now)

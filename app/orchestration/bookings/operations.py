@@ -30,8 +30,7 @@ from app.models.base import Json
 from app.orchestration.bookings import interchanges, notices, policies
 from app.orchestration.bookings.consignments import Errand, errands
 from app.orchestration.bookings.policies import BookingEvent
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.shipments import operations as shipments
@@ -276,7 +275,7 @@ async def _open_case(session: AsyncSession, shipment: Shipment, kind: str, why: 
         action, what = "INSPECT", "Cancel it with the carrier by hand, or it will come to collect."
     elif kind == policies.LABEL_MISSING:
         action, what = "INSPECT", "The booking stands; print its label in the carrier's portal."
-    subject = _subject(shipment, carrier_id=shipment.carrier_id)
+    subject = subjects.of_shipment(shipment)
     suggestion: Json = {"action": action, "summary": f"{why[:400]} {what}"}
     trouble = Trouble(
         kind=kind, severity=Severity.CRITICAL, subject=subject, node_id=shipment.node_id, suggestion=suggestion
@@ -289,16 +288,6 @@ def _move(booking: Booking, event: BookingEvent, *, now: datetime) -> None:
     booking.version += 1
     if booking.state not in policies.DUE:
         booking.leased_until = None
-
-
-def _subject(shipment: Shipment, *, carrier_id: uuid.UUID) -> Subject:
-    return Subject(
-        kind="shipment",
-        id=shipment.id,
-        reference=shipment.reference,
-        order_id=shipment.order_id,
-        carrier_id=carrier_id,
-    )
 
 
 def _log(
@@ -315,7 +304,7 @@ def _log(
     log.append(
         session,
         type=type,
-        subject=_subject(shipment, carrier_id=booking.carrier_id),
+        subject=subjects.of_shipment(shipment, carrier_id=booking.carrier_id),
         actor=actor,
         now=now,
         summary=f"The carrier's booking {booking.reference} was {happened}.",

@@ -34,7 +34,7 @@ from app.orchestration.bookings import interchanges, notices, operations, polici
 from app.orchestration.bookings.gateways import actor_of, next_control_number
 from app.orchestration.bookings.operations import Failure
 from app.orchestration.bookings.policies import BookingEvent
-from app.orchestration.events.log import Subject
+from app.orchestration.events import subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.tenders import operations as tenders
@@ -248,7 +248,7 @@ async def _refused(session: AsyncSession, reading: Reading, name: str, why: str)
 
 async def refuse(session: AsyncSession, carrier: Carrier, *, name: str, why: str, now: datetime) -> Received:
     """Opens an exception about a file that cannot be used."""
-    subject = Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id)
+    subject = subjects.of_carrier(carrier)
     suggestion = {"action": "INSPECT", "summary": f"The EDI file {name[:80]} cannot be used: {why[:400]}"}
     await exceptions.open_case(
         session,

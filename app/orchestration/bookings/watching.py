@@ -18,6 +18,7 @@ from app.models import (
 )
 from app.orchestration.bookings import notices, policies
 from app.orchestration.bookings.interchanges import ACKNOWLEDGEMENT
+from app.orchestration.events import subjects
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
@@ -49,13 +50,7 @@ async def _unanswered(session: AsyncSession, *, now: datetime) -> None:
     )
     for booking, shipment in found.all():
         booking.error_code = UNANSWERED
-        subject = Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=booking.carrier_id,
-        )
+        subject = subjects.of_shipment(shipment, carrier_id=booking.carrier_id)
         told = f"The carrier has not answered {booking.reference} for {_hours(policies.ANSWER_WAITS)} hours."
         await _open(session, policies.BOOKING_UNANSWERED, subject, f"{told} Ask whether it will come.", now=now)
 
@@ -78,7 +73,7 @@ async def _unacknowledged(session: AsyncSession, *, now: datetime) -> None:
     )
     for interchange, carrier in found.all():
         interchange.errors = [{"fault": UNACKNOWLEDGED}]
-        subject = Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id)
+        subject = subjects.of_carrier(carrier)
         told = f"{carrier.name} has not acknowledged {interchange.file_name} for {_hours(policies.ANSWER_WAITS)} hours."
         await _open(
             session, policies.FILE_UNACKNOWLEDGED, subject, f"{told} See whether its files are fetched.", now=now

@@ -13,8 +13,7 @@ from app.core.errors import Conflict, NotFound, Refusal
 from app.models import Allocation, AllocationState, MovementReason, Order, Shipment, ShipmentState
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.policies import ALLOCATION_PROPOSED
 from app.orchestration.inventory import operations as stock
@@ -57,7 +56,7 @@ async def cancel(
     log.append(
         session,
         type="order.cancelled",
-        subject=Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id),
+        subject=subjects.of_order(order),
         actor=actor,
         now=now,
         summary=f"Order {order.reference} was cancelled: {reason.strip()}",

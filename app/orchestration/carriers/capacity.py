@@ -13,8 +13,7 @@ from app.auth.principals import Principal
 from app.core.errors import Conflict, Refusal
 from app.core.ids import new_id
 from app.models import Carrier, CarrierCapacity
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.rows import check_row_count
 
 # A day is over everywhere when it is over in UTC-12; whoever is still in it may change it.
@@ -49,7 +48,7 @@ async def set_limits(
     log.append(
         session,
         type="carrier.capacity_set",
-        subject=Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id),
+        subject=subjects.of_carrier(carrier),
         actor=actor,
         now=now,
         summary=f"{carrier.name} set its capacity for {len(limits)} days.",

@@ -25,8 +25,7 @@ from app.models import (
 )
 from app.models.base import Json
 from app.orchestration.etas import operations as etas
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.routes.policies import RouteEvent, check_loading, next_state
@@ -203,14 +202,7 @@ async def _leave_behind(session: AsyncSession, tour: Tour, missing: Sequence[Shi
     """Goods that were not loaded wait for another plan; stops without any goods are not driven to."""
     await _advance(session, tour.route, missing, ShipmentEvent.UNPLAN, moment)
     for shipment in missing:
-        subject = Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=shipment.carrier_id,
-            route_id=tour.route.id,
-        )
+        subject = subjects.of_shipment(shipment, route_id=tour.route.id)
         trouble = Trouble(kind=NOT_LOADED, severity=Severity.WARNING, subject=subject, node_id=shipment.node_id)
         await exceptions.open_case(session, trouble, now=moment.now, actor=moment.actor)
     for stop in tour.stops:
@@ -237,9 +229,7 @@ def _tell(session: AsyncSession, type: str, route: Route, *, actor: Principal, n
     log.append(
         session,
         type=type,
-        subject=Subject(
-            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
-        ),
+        subject=subjects.of_route(route),
         actor=actor,
         now=now,
         summary=f"Route {route.reference} was {happened}.",

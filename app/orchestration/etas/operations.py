@@ -31,8 +31,7 @@ from app.models import (
     StopState,
 )
 from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project, share_of_interval
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import PREDICTED_LATE
@@ -275,9 +274,7 @@ def _tell_projection(session: AsyncSession, route: Route, *, actor: Principal, n
     log.append(
         session,
         type="route.projected",
-        subject=Subject(
-            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
-        ),
+        subject=subjects.of_route(route),
         actor=actor,
         now=now,
         summary=f"The times of route {route.reference} were projected anew.",
@@ -290,7 +287,7 @@ def _tell_change(
     log.append(
         session,
         type="shipment.eta_changed",
-        subject=_subject(shipment, route),
+        subject=subjects.of_shipment(shipment, route_id=route.id),
         actor=actor,
         now=now,
         summary=f"Shipment {shipment.reference} is now expected at {eta.expected:%H:%M} UTC.",
@@ -311,7 +308,7 @@ def _tell_approaching(
     log.append(
         session,
         type="shipment.approaching",
-        subject=_subject(shipment, route),
+        subject=subjects.of_shipment(shipment, route_id=route.id),
         actor=actor,
         now=now,
         summary=f"Shipment {shipment.reference} is {stops_before} stops away.",
@@ -348,24 +345,13 @@ async def _warn(
         Trouble(
             kind=PREDICTED_LATE,
             severity=Severity.CRITICAL if late > timedelta() else Severity.WARNING,
-            subject=_subject(shipment, route),
+            subject=subjects.of_shipment(shipment, route_id=route.id),
             node_id=shipment.node_id,
             due_at=shipment.window_end,
             predicted_lateness_seconds=round(late.total_seconds()),
             probability=round(probability, 3),
         ),
         now=now,
-    )
-
-
-def _subject(shipment: Shipment, route: Route) -> Subject:
-    return Subject(
-        kind="shipment",
-        id=shipment.id,
-        reference=shipment.reference,
-        order_id=shipment.order_id,
-        carrier_id=shipment.carrier_id,
-        route_id=route.id,
     )
 
 

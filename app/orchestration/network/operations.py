@@ -14,8 +14,7 @@ from app.core.errors import Conflict, NotFound
 from app.models import Carrier, CarrierContract, CarrierService, FulfilmentNode, Product
 from app.orchestration.carriers import queries as carriers
 from app.orchestration.carriers.documents import ServiceDocument
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.network.documents import CarrierTerms, Contract, Goods, NetworkDocument, NodeTerms
 from app.orchestration.nodes import queries as nodes
 from app.orchestration.products import queries as products
@@ -141,7 +140,7 @@ def _tell(session: AsyncSession, carrier: Carrier, changed: Counter[str], *, act
     log.append(
         session,
         type="carrier.terms_set",
-        subject=Subject(kind="carrier", id=carrier.id, reference=carrier.reference, carrier_id=carrier.id),
+        subject=subjects.of_carrier(carrier),
         actor=actor,
         now=now,
         summary=f"The services and contracts of {carrier.name} were changed.",

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Severity
-from app.orchestration.events.log import Subject
+from app.orchestration.events import subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.plans.under_way import UnderWay
@@ -24,9 +24,7 @@ async def tell(session: AsyncSession, found: UnderWay, *, now: datetime) -> None
         goods = found.loaded_goods.get(id, 0)
         route = found.routes[id]
         if goods:
-            subject = Subject(
-                kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
-            )
+            subject = subjects.of_route(route)
             summary = f"Shipments in its van: {goods}. Give the vehicle another driver, and replan the day."
             troubles.append(
                 Trouble(

@@ -27,8 +27,7 @@ from app.models import (
     StopState,
 )
 from app.orchestration.etas import operations as etas
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.policies import UNPLANNED
 from app.orchestration.plans import policies
@@ -158,9 +157,7 @@ async def _publish_routes(
 def _published(route: Route, stops: int, *, actor: Principal, now: datetime) -> dict[str, Any]:
     return log.entry(
         type="route.published",
-        subject=Subject(
-            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
-        ),
+        subject=subjects.of_route(route),
         actor=actor,
         now=now,
         summary=f"Route {route.reference} was published with {stops} stops.",
@@ -191,14 +188,7 @@ def planned(shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, n
     """The event that a shipment goes on a route; to be written before its state is."""
     return log.entry(
         type="shipment.planned",
-        subject=Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=shipment.carrier_id,
-            route_id=route.id,
-        ),
+        subject=subjects.of_shipment(shipment, route_id=route.id),
         actor=actor,
         now=now,
         summary=f"Shipment {shipment.reference} goes on route {route.reference}.",

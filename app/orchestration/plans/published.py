@@ -33,8 +33,7 @@ from app.models import (
     Vehicle,
 )
 from app.orchestration import reading
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.drafting import leg_metres, stop_row
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
@@ -260,9 +259,7 @@ def told(
     """The event of a route that was changed without its driver."""
     return log.entry(
         type=type,
-        subject=Subject(
-            kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
-        ),
+        subject=subjects.of_route(route),
         actor=actor,
         now=now,
         summary=summary,

@@ -19,8 +19,7 @@ from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict
 from app.models import Route, RouteState, Shipment, Stop, StopState
 from app.orchestration.etas import operations as etas
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.plans import driverless, operations, published
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.loaded import Drop
@@ -240,14 +239,7 @@ def _moved(drop: Drop, found: UnderWay, route: Route, *, actor: Principal, now: 
     shipment, before = drop.shipments[0], found.routes[drop.drafted or ""]
     return log.entry(
         type="shipment.replanned",
-        subject=Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=shipment.carrier_id,
-            route_id=route.id,
-        ),
+        subject=subjects.of_shipment(shipment, route_id=route.id),
         actor=actor,
         now=now,
         summary=f"{_references([drop])} goes on route {route.reference} instead of {before.reference}.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from app.models import Severity, Shipment
 from app.models.base import Json
-from app.orchestration.events.log import Subject
+from app.orchestration.events import subjects
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import UNPLANNED
 from app.orchestration.plans.loaded import Loaded
@@ -33,13 +33,7 @@ def trouble(shipment: Shipment, reason: Json) -> Trouble:
     return Trouble(
         kind=UNPLANNED,
         severity=Severity.CRITICAL,
-        subject=Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=shipment.carrier_id,
-        ),
+        subject=subjects.of_shipment(shipment),
         node_id=shipment.node_id,
         due_at=shipment.window_end,
         suggestion={

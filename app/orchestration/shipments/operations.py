@@ -26,8 +26,7 @@ from app.models import (
 )
 from app.models.base import Json
 from app.orchestration import reading
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.orders import policies as orders
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies import queries as rules
@@ -209,7 +208,7 @@ def _follow(session: AsyncSession, order: Order, event: OrderEvent, *, actor: Pr
     log.append(
         session,
         type=ORDER_LOG_TYPE[event],
-        subject=Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id),
+        subject=subjects.of_order(order),
         actor=actor,
         now=now,
         summary=f"Order {order.reference} was {event.value}.",
@@ -319,14 +318,7 @@ def _log(
     log.append(
         session,
         type=type,
-        subject=Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=shipment.carrier_id,
-            route_id=route_id,
-        ),
+        subject=subjects.of_shipment(shipment, route_id=route_id),
         actor=actor,
         now=now,
         summary=f"Shipment {shipment.reference}: {happened}.",

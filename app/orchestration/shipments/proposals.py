@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Severity, Shipment
 from app.models.base import Json
-from app.orchestration.events.log import Subject
+from app.orchestration.events import subjects
 from app.orchestration.exceptions.operations import Trouble, open_case
 from app.orchestration.shipments.failures import Reattempt
 
@@ -27,13 +27,7 @@ async def propose(
         "summary": f"{what}: {found.detail}",
         "notBefore": again and again.isoformat(),
     }
-    subject = Subject(
-        kind="shipment",
-        id=shipment.id,
-        reference=shipment.reference,
-        order_id=shipment.order_id,
-        carrier_id=shipment.carrier_id,
-    )
+    subject = subjects.of_shipment(shipment)
     trouble = Trouble(
         kind=KIND,
         severity=Severity.WARNING,

@@ -19,8 +19,7 @@ from app.models import (
 )
 from app.orchestration.capacity import operations as capacity
 from app.orchestration.capacity.operations import Claim
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.shipments.operations import Happening, advance_all, lock_all
 from app.orchestration.shipments.policies import ShipmentEvent
@@ -96,9 +95,7 @@ async def _leave_route(session: AsyncSession, shipment: Shipment, *, actor: Prin
         log.append(
             session,
             type="route.changed",
-            subject=Subject(
-                kind="route", id=route.id, reference=route.reference, carrier_id=route.carrier_id, route_id=route.id
-            ),
+            subject=subjects.of_route(route),
             actor=actor,
             now=now,
             summary=f"Shipment {shipment.reference} left route {route.reference}.",

@@ -30,7 +30,7 @@ from app.models import (
     TenderState,
 )
 from app.models.base import Json
-from app.orchestration.events.log import Subject
+from app.orchestration.events import subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.policies import queries as rules
@@ -128,13 +128,7 @@ async def _act(session: AsyncSession, turn: Turn) -> bool:
     if is_waiting and turn.rules.tendering.retender_when_late and await _ask_another(session, turn):
         return True
     shipment = turn.shipment
-    subject = Subject(
-        kind="shipment",
-        id=shipment.id,
-        reference=shipment.reference,
-        order_id=shipment.order_id,
-        carrier_id=shipment.carrier_id,
-    )
+    subject = subjects.of_shipment(shipment)
     trouble = Trouble(
         kind=KIND,
         severity=Severity.CRITICAL,

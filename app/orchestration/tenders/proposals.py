@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.money import Money
 from app.models import Carrier, Decision, DecisionKind, Order, Severity, Shipment, Tender
 from app.models.base import Json
-from app.orchestration.events.log import Subject
+from app.orchestration.events import subjects
 from app.orchestration.exceptions.operations import Trouble, open_case
 from app.orchestration.policies import queries as rules
 
@@ -43,13 +43,7 @@ async def propose(
     trouble = Trouble(
         kind=KIND,
         severity=Severity.WARNING,
-        subject=Subject(
-            kind="shipment",
-            id=shipment.id,
-            reference=shipment.reference,
-            order_id=shipment.order_id,
-            carrier_id=carrier.id,
-        ),
+        subject=subjects.of_shipment(shipment, carrier_id=carrier.id),
         node_id=shipment.node_id,
         due_at=shipment.window_end,
         suggestion=_suggestion(tender, shipment, carrier, decision),

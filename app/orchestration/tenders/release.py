@@ -9,8 +9,7 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
 from app.models import Order, OrderState, Severity, Shipment, ShipmentState
-from app.orchestration.events import log
-from app.orchestration.events.log import Subject
+from app.orchestration.events import log, subjects
 from app.orchestration.exceptions.operations import Trouble, open_case
 from app.orchestration.orders import policies
 from app.orchestration.orders.policies import OrderEvent
@@ -29,7 +28,9 @@ async def release_order(
     live = await _live(session, [order])
     if order.state is not OrderState.ALLOCATED or any(shipment.state not in AT_NODE for shipment in live):
         suggestion = {"action": "REALLOCATE", "summary": "Part of this order has left; send the rest another way."}
-        trouble = Trouble(kind=because, severity=Severity.CRITICAL, subject=_subject(order), suggestion=suggestion)
+        trouble = Trouble(
+            kind=because, severity=Severity.CRITICAL, subject=subjects.of_order(order), suggestion=suggestion
+        )
         await open_case(session, trouble, now=now)
         return False
     await _release(session, [order], live, because=because, now=now, actor=actor)
@@ -70,7 +71,7 @@ async def _release(
     entries = [
         log.entry(
             type="order.unallocated",
-            subject=_subject(order),
+            subject=subjects.of_order(order),
             actor=actor,
             now=now,
             summary=f"Order {order.reference} is allocated anew.",
@@ -79,7 +80,3 @@ async def _release(
         for order in orders
     ]
     await log.append_all(session, entries)
-
-
-def _subject(order: Order) -> Subject:
-    return Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
 from app.models import Channel, Order, OrderState
-from app.orchestration.events import log
+from app.orchestration.events import log, subjects
 
 CHANGEABLE = (OrderState.RECEIVED, OrderState.ALLOCATED, OrderState.IN_FULFILMENT)
 LONGEST = 500
@@ -54,7 +54,7 @@ async def update_preferences(
     log.append(
         session,
         type="preferences.updated",
-        subject=log.Subject(kind="order", id=order.id, reference=order.reference, order_id=order.id),
+        subject=subjects.of_order(order),
         actor=actor,
         now=now,
         summary=f"Delivery preferences of order {order.reference} changed",

@@ -31,8 +31,8 @@ from app.solvers.routing.warming import warm_up
 from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
-# A round costs each part some hundredths of a second: that pays where it has so many seconds of processor.
-PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.25, 6, 12
+# Each round cuts other parts, and costs each some hundredths of a second: that pays where it has so many of processor.
+PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.8, 6, 30
 # The first plan comes at once; it tells how long routes will be.
 FILLING = Schedule(rounds=1, part_size=PART_SIZE, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
