@@ -5,6 +5,7 @@ import pytest
 
 from app.solvers.routing import checker
 from app.solvers.routing.problem import Pair, TimeWindow
+from benchmarks import large
 from benchmarks.instances import FOREVER, REQUIRED, read
 from benchmarks.judging import solution_of
 from benchmarks.plane import Plane, on_plane, whole
@@ -91,3 +92,25 @@ def test_a_plane_reads_like_its_matrix() -> None:
     rows = np.array([2, 0])
     assert travel.distances_metres[np.ix_(rows, rows)].tolist() == [[0, 108], [108, 0]]
     assert travel.distances_metres[[0, 1], [1, 2]].tolist() == [50, 58]
+
+
+def test_a_large_instance_that_was_made_is_read_and_each_stop_can_be_reached_in_its_window(tmp_path: Path) -> None:
+    path = tmp_path / "made.vrp"
+    path.write_text(large.with_windows(300, seed=1))
+    problem = read(path).problem
+    vehicle = problem.vehicles[0]
+    assert len(problem.visits) == 300
+    assert problem.matrix is not None
+    for visit in problem.visits:
+        there = int(problem.matrix.durations_seconds[0, visit.location])
+        (open_at,) = visit.windows
+        assert vehicle.shift.start_seconds + there <= open_at.end_seconds
+        assert max(there, open_at.start_seconds) + visit.service_seconds + there <= vehicle.shift.end_seconds
+
+
+def test_long_routes_have_room_for_as_many_stops_as_asked(tmp_path: Path) -> None:
+    path = tmp_path / "made.vrp"
+    path.write_text(large.with_long_routes(600, a_route=60, seed=1))
+    problem = read(path).problem
+    loads = sum(visit.demand[0] for visit in problem.visits)
+    assert 9 <= loads / problem.vehicles[0].capacities[0] <= 11
