@@ -37,7 +37,7 @@ PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.8, 6, 30
 FILLING = Schedule(rounds=1, part_size=PART_SIZE, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 # PyVRP improves parts for the rest, where each thousand visits have at least so many seconds of processor.
-KERNEL_SHARE, PYVRP_SECONDS = 0.75, 100.0
+KERNEL_SHARE, PYVRP_SECONDS = 0.75, 50.0
 LEAD_SHARE = 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
