@@ -12,13 +12,13 @@ from itertools import pairwise
 import numpy as np
 
 from app.solvers.budget import Budget
-from app.solvers.routing import squeezing
+from app.solvers.routing import trials
 from app.solvers.routing.costing import plan_cost, plan_legs
 from app.solvers.routing.decomposition import Part, Whole, cut, data_of, first_parts, join
 from app.solvers.routing.kernel import Improved, KernelData, Plan, improve
 from app.solvers.routing.points import legs
 from app.solvers.routing.recombination import Pool
-from app.solvers.routing.squeezing import Squeeze
+from app.solvers.routing.trials import Trial, Trials, eager
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Schedule:
 # Routes of hot rounds are no good; those of cold ones are put together anew at these shares of the rounds.
 POOLED_FROM = 0.6
 # From this share of the rounds on leaving out costs what it costs.
-EAGER_UNTIL = 0.6
+EAGER_UNTIL = 0.3
 RECOMBINED_AT = (0.8, 0.9, 1.0)
 RECOMBINATION_SHARE = 0.03
 MOST_RECOMBINATION_SECONDS = 20.0
@@ -62,7 +62,7 @@ OnRound = Callable[[float, Found], None]
 class Slice:
     """One part's share of a round: temperatures, and from where to where of the whole budget it may work.
 
-    `fewer`: so many routes it tries to do without, for some of its time.
+    `trial`: what it tries for some of its time.
     """
 
     part: Part
@@ -70,7 +70,7 @@ class Slice:
     temperatures: tuple[float, float]
     span: tuple[float, float]
     iterations: int | None
-    fewer: int = 0
+    trial: Trial | None = None
 
 
 def anneal(
@@ -104,7 +104,7 @@ class _Rounds:
         self._dice = np.random.SeedSequence(seed)
         self._routes = Pool(whole) if schedule.recombines else None
         self._recombined_after = {round(schedule.rounds * share) for share in RECOMBINED_AT}
-        self._squeeze = Squeeze()
+        self._trials = Trials()
 
     def next(self, number: int, span: tuple[float, float], pool: ThreadPoolExecutor) -> Found:
         """Searches all parts of the plan within this span of the budget, and answers the best plan so far."""
@@ -112,10 +112,9 @@ class _Rounds:
         parts = _parts_of(self._whole, self._plan, self._schedule, int(turn.generate_state(1)[0]))
         slices = self._slices(parts, turn, number, span)
         eagerness = self._schedule.eagerness ** max(0.0, 1.0 - number / self._schedule.rounds / EAGER_UNTIL)
-        improved = _side_by_side(pool, _eager(self._whole, eagerness), slices, self._budget)
-        self._squeeze.learn(
-            [one.fewer for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)]
-        )
+        priced = replace(self._whole, data=eager(self._whole.data, eagerness))
+        improved = _side_by_side(pool, priced, slices, self._budget)
+        self._trials.learn([one.trial for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
         self._iterations += sum(one.iterations for one in improved)
         plan = join(parts, [one.plan for one in improved])
         cost = sum(one.cost for one in improved) if eagerness == 1.0 else plan_cost(self._whole, plan)
@@ -140,16 +139,13 @@ class _Rounds:
         if self._budget.stop.iterations is not None:
             counted = self._until * self._budget.stop.iterations / self._schedule.rounds
             slices = [_counted(one, self._whole, counted) for one in slices]
-        if self._squeeze.is_time(passed=passed, number=number):
-            slices = [replace(one, fewer=self._squeeze.fewer(self._whole, one.part)) for one in slices]
+        is_choice = trials.is_choice(self._whole, self._plan)
+        if self._trials.is_time(passed=passed, number=number, is_choice=is_choice):
+            slices = [
+                replace(one, trial=self._trials.of(self._whole, one.part, is_choice=is_choice, seed=one.seed))
+                for one in slices
+            ]
         return slices
-
-
-def _eager(whole: Whole, eagerness: float) -> Whole:
-    """The whole with leaving out so many times as dear."""
-    if eagerness == 1.0 or whole.data.penalties is None:
-        return whole
-    return replace(whole, data=replace(whole.data, penalties=np.asarray(whole.data.penalties) * eagerness))
 
 
 def recombine(pool: Pool, best: Found, budget: Budget) -> Found:
@@ -229,15 +225,27 @@ def _work(whole: Whole, slice: Slice, budget: Budget) -> Improved:
     """One part. What was late to begin has the rest of its span, which may be nothing: then it is left as it is."""
     data, plan = data_of(whole, slice.part), slice.part.plan
     begin, end = max(slice.span[0], budget.share()), slice.span[1]
-    if not slice.fewer:
+    if slice.trial is None:
         return _searched(data, plan, slice, budget, span=(begin, end), share=1.0)
-    border = end - squeezing.TRIAL * max(0.0, end - begin)
-    as_it_is = _searched(data, plan, slice, budget, span=(begin, border), share=1.0 - squeezing.TRIAL)
-    data, plan = squeezing.without(data, plan, slice.fewer, seed=slice.seed)
-    squeezed = _searched(data, plan, slice, budget, span=(border, end), share=squeezing.TRIAL)
-    is_whole = len(squeezed.plan.visits) == len(slice.part.visits)
-    better = squeezed if is_whole and squeezed.cost < as_it_is.cost else as_it_is
-    return replace(better, iterations=as_it_is.iterations + squeezed.iterations)
+    border = end - trials.TRIAL * max(0.0, end - begin)
+    as_it_is = _searched(data, plan, slice, budget, span=(begin, border), share=1.0 - trials.TRIAL)
+    if slice.trial.fewer:
+        fewer, plan = trials.without(data, plan, slice.trial.fewer, seed=slice.seed)
+        tried = _searched(fewer, plan, slice, budget, span=(border, end), share=trials.TRIAL)
+    else:
+        tried = _with_more(data, as_it_is.last, slice, budget, span=(border, end))
+    better = tried if tried.cost < as_it_is.cost else as_it_is
+    return replace(better, iterations=as_it_is.iterations + tried.iterations)
+
+
+def _with_more(data: KernelData, plan: Plan, slice: Slice, budget: Budget, *, span: tuple[float, float]) -> Improved:
+    """A trial with more routes: first leaving out is dear, then it costs what it costs."""
+    begin, end = span
+    middle, share = (begin + end) / 2, trials.TRIAL / 2
+    eager_data = eager(data, trials.EAGERNESS)
+    grown = _searched(eager_data, plan, slice, budget, span=(begin, middle), share=share)
+    calm = _searched(data, grown.plan, slice, budget, span=(middle, end), share=share)
+    return replace(calm, iterations=grown.iterations + calm.iterations)
 
 
 def _searched(

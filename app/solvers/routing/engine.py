@@ -26,6 +26,7 @@ from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.savings import savings_routes
 from app.solvers.routing.schedule import Terms, timetable
 from app.solvers.routing.solution import Quality, RoutingSolution
+from app.solvers.routing.trials import EAGERNESS
 from app.solvers.routing.validation import require_valid
 from app.solvers.routing.warming import warm_up
 from app.solvers.stopping import StoppingRule
@@ -46,7 +47,6 @@ RULED_SHARE = 0.15
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
 LEAST_HEAT_FROM_NOTHING = 1.5
 STEPS_A_SECOND = 100_000
-EAGERNESS = 5.0
 RULED = Schedule(rounds=8, part_size=400, heat=0.6, cooling=0.05)
 
 
