@@ -51,7 +51,7 @@ demo: install ## Run a whole simulated day, then keep serving (ARGS="--exit --js
 up: install ## Start the platform: PostgreSQL, Valkey, web process, workers
 	@$(BIN)/doorstep up $(ARGS)
 
-browser: install
+browser: install ## Fetch a Chromium for the tests of the pages, where there is none
 	@$(BIN)/python -m tests.browser
 
 test: install browser ## Run every test
