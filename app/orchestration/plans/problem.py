@@ -14,7 +14,7 @@ from math import ceil
 from app.orchestration.plans import company, vans
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.vans import SECONDS_AN_HOUR
-from app.orchestration.policies.promises import territory_of
+from app.orchestration.policies.areas import area_of
 from app.orchestration.travel import ROAD
 from app.orchestration.weekdays import weekday
 from app.solvers.routing.problem import Location, RoutingProblem, TimeWindow, Vehicle, Visit
@@ -79,6 +79,7 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
     penalty = UNSERVED_MINOR * (1 + drop.order.priority / 100)
     is_begun = drop.service_seconds is not None
     allowed, change = _allowed(drop, fleet), _change(drop, loaded)
+    territory = None if drop.is_loaded else area_of(rules.driver_territories, drop.order.postal_code)
     return Visit(
         id=visit,
         location=loaded.place_of[visit],
@@ -93,6 +94,8 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
         allowed_vehicle_ids=None if len(allowed) == fleet.count else allowed,
         release_seconds=None if drop.release is None else max(0, loaded.seconds(drop.release)),
         allowed_days=_visit_days(drop, loaded),
+        territory=None if territory is None else territory.name,
+        outside_territory_cost=None if territory is None else territory.outside_minor,
         vehicle_costs=_familiar(drop, loaded, fleet),
         published_vehicle_id=drop.drafted if change else None,
         change_cost=float(change),
@@ -136,7 +139,7 @@ def _familiar(drop: Drop, loaded: Loaded, fleet: Fleet) -> dict[str, float]:
 
 def _visit_days(drop: Drop, loaded: Loaded) -> frozenset[int] | None:
     """Over several days, those on which the order's territory is visited; None: any."""
-    found = territory_of(loaded.promises, drop.order.postal_code)
+    found = area_of(loaded.promises.territories, drop.order.postal_code)
     if found is None or loaded.days == 1:
         return None
     days = {index: weekday(loaded.day + timedelta(days=index)) for index in range(loaded.days)}

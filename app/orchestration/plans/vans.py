@@ -37,6 +37,7 @@ def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
         cost_per_metre=row.per_km_minor / 1_000,
         cost_per_second=row.per_hour_minor / SECONDS_AN_HOUR,
         skills=frozenset({*row.skills, *van.driver.skills}),
+        territories=frozenset(one.name for one in rules.driver_territories if van.driver.reference in one.drivers),
         type=row.kind,
         profile=row.kind if row.kind in rules.vehicle_kinds else routing.DEFAULT_PROFILE,
         day=van.day_index,

@@ -115,6 +115,23 @@ class VehicleKind(Part):
     in_traffic: bool = True
 
 
+class Area(Part):
+    """The doors whose postal codes begin so."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    postal_code_prefixes: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class DriverTerritory(Area):
+    """An area that is some drivers' own, by their references. They drive there, and where no area is anybody's.
+
+    Another driver of a territory comes at `outside_minor` an order; None: never. Who has no territory drives anywhere.
+    """
+
+    drivers: Annotated[tuple[str, ...], Field(min_length=1)]
+    outside_minor: NonNegative | None = None
+
+
 class Planning(Part):
     """What an own fleet's routes have to keep to, and what they may do at a price. None: no such rule.
 
@@ -142,6 +159,7 @@ class Planning(Part):
     together_by: str | None = None
     apart_by: str | None = None
     never_together: tuple[tuple[str, str], ...] = ()
+    driver_territories: tuple[DriverTerritory, ...] = ()
     vehicle_kinds: dict[Annotated[str, Field(min_length=1, max_length=40)], VehicleKind] = Field(default_factory=dict)
     traffic: tuple[TrafficBand, ...] = ()
 
@@ -150,6 +168,14 @@ class Planning(Part):
         starts = [band.from_minute for band in self.traffic]
         if starts and (starts[0] != 0 or starts != sorted(set(starts))):
             raise ValueError(f"the traffic bands begin at {starts}; the first begins at 0, each later than the last")
+        return self
+
+    @model_validator(mode="after")
+    def _territories_have_names_of_their_own(self) -> Self:
+        names = [territory.name for territory in self.driver_territories]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name!r} names two territories of drivers; give each a name of its own")
         return self
 
 
@@ -187,11 +213,9 @@ class ExceptionRule(Part):
     severity: Severity | None = None
 
 
-class Territory(Part):
-    """The doors of some postal codes, visited on fixed days of the week."""
+class Territory(Area):
+    """An area that is visited on fixed days of the week."""
 
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    postal_code_prefixes: Annotated[tuple[str, ...], Field(min_length=1)]
     weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)]
 
 

@@ -3,7 +3,8 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from app.orchestration.policies.documents import PolicyDocument, Promises, Territory
+from app.orchestration.policies.areas import area_of
+from app.orchestration.policies.documents import PolicyDocument, Promises
 from app.orchestration.weekdays import weekday
 
 # A territory is visited within a week; holidays are the nodes' business.
@@ -35,22 +36,10 @@ def windows_on(policy: PolicyDocument, day: date, *, postal_code: str | None) ->
 
 def _slots_on(promises: Promises, day: date, *, postal_code: str | None) -> list[tuple[datetime, datetime]]:
     """The slots of a day; none where the door's territory is not visited on it."""
-    territory, zone = territory_of(promises, postal_code), ZoneInfo(promises.time_zone)
+    territory, zone = area_of(promises.territories, postal_code), ZoneInfo(promises.time_zone)
     if territory is not None and weekday(day) not in territory.weekdays:
         return []
     return [(_at(day, slot.start_minute, zone), _at(day, slot.end_minute, zone)) for slot in promises.slots]
-
-
-def territory_of(promises: Promises, postal_code: str | None) -> Territory | None:
-    """The territory whose prefix fits the postal code best; None: visited on any day."""
-    code = (postal_code or "").replace(" ", "").upper()
-    fitting = [
-        (len(prefix), territory)
-        for territory in promises.territories
-        for prefix in territory.postal_code_prefixes
-        if code.startswith(prefix.replace(" ", "").upper())
-    ]
-    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
 def _at(day: date, minute: int, zone: ZoneInfo) -> datetime:

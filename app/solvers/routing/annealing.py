@@ -18,7 +18,8 @@ from app.solvers.routing.decomposition import Part, Whole, cut, data_of, first_p
 from app.solvers.routing.kernel import Improved, KernelData, Plan, improve
 from app.solvers.routing.points import legs
 from app.solvers.routing.recombination import Pool
-from app.solvers.routing.trials import Trial, Trials, eager
+from app.solvers.routing.relief import relieve
+from app.solvers.routing.trials import Trial, Trials, insisting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Schedule:
 POOLED_FROM = 0.6
 # From this share of the rounds on leaving out costs what it costs.
 EAGER_UNTIL = 0.3
+# How much dearer it is, after each round more, to leave out who was left out in vain.
+INSISTENCE, MOST_INSISTENCE = 2.0, 64.0
 RECOMBINED_AT = (0.8, 0.9, 1.0)
 RECOMBINATION_SHARE = 0.03
 MOST_RECOMBINATION_SECONDS = 20.0
@@ -105,20 +108,24 @@ class _Rounds:
         self._routes = Pool(whole) if schedule.recombines else None
         self._recombined_after = {round(schedule.rounds * share) for share in RECOMBINED_AT}
         self._trials = Trials()
+        self._insistence = np.ones(whole.data.visit_count)
 
     def next(self, number: int, span: tuple[float, float], pool: ThreadPoolExecutor) -> Found:
         """Searches all parts of the plan within this span of the budget, and answers the best plan so far."""
         turn = self._dice.spawn(1)[0]
+        self._plan = relieve(self._whole, self._plan)
         parts = _parts_of(self._whole, self._plan, self._schedule, int(turn.generate_state(1)[0]))
         slices = self._slices(parts, turn, number, span)
         eagerness = self._schedule.eagerness ** max(0.0, 1.0 - number / self._schedule.rounds / EAGER_UNTIL)
-        priced = replace(self._whole, data=eager(self._whole.data, eagerness))
+        weights = eagerness * self._insistence
+        priced = replace(self._whole, data=insisting(self._whole.data, weights))
         improved = _side_by_side(pool, priced, slices, self._budget)
         self._trials.learn([one.trial for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
         self._iterations += sum(one.iterations for one in improved)
         plan = join(parts, [one.plan for one in improved])
-        cost = sum(one.cost for one in improved) if eagerness == 1.0 else plan_cost(self._whole, plan)
+        cost = plan_cost(self._whole, plan) if (weights != 1.0).any() else sum(one.cost for one in improved)
         self._plan = join(parts, [one.last for one in improved])
+        self._insist()
         best = self._best if self._best is not None and self._best.cost <= cost else Found(plan=plan, cost=cost)
         if self._routes is not None and span[1] > POOLED_FROM:
             self._routes.add(plan)
@@ -128,6 +135,16 @@ class _Rounds:
             self._plan = best.plan
         self._best = replace(best, iterations=self._iterations)
         return self._best
+
+    def _insist(self) -> None:
+        """Who is left out although nobody should be is dearer to leave out from then on.
+
+        So those that fit nowhere else push out those that do (the absences of SISR, section 5.4).
+        """
+        if not trials.is_choice(self._whole, self._plan):
+            absent = np.ones(self._whole.data.visit_count, bool)
+            absent[self._plan.visits] = False
+            self._insistence[absent] = np.minimum(INSISTENCE * self._insistence[absent], MOST_INSISTENCE)
 
     def _slices(
         self, parts: Sequence[Part], turn: np.random.SeedSequence, number: int, span: tuple[float, float]
@@ -242,8 +259,7 @@ def _with_more(data: KernelData, plan: Plan, slice: Slice, budget: Budget, *, sp
     """A trial with more routes: first leaving out is dear, then it costs what it costs."""
     begin, end = span
     middle, share = (begin + end) / 2, trials.TRIAL / 2
-    eager_data = eager(data, trials.EAGERNESS)
-    grown = _searched(eager_data, plan, slice, budget, span=(begin, middle), share=share)
+    grown = _searched(insisting(data, trials.EAGERNESS), plan, slice, budget, span=(begin, middle), share=share)
     calm = _searched(data, grown.plan, slice, budget, span=(middle, end), share=share)
     return replace(calm, iterations=grown.iterations + calm.iterations)
 

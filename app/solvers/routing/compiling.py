@@ -16,6 +16,7 @@ from app.solvers.routing.kernel.whole_routes import MOST_RELOADS
 from app.solvers.routing.problem import Loading, Reload, RoutingProblem, TimeWindow, Vehicle, Visit
 from app.solvers.routing.rules import Item
 from app.solvers.routing.schedule import Terms
+from app.solvers.routing.travel import blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +50,14 @@ def compile_problem(terms: Terms) -> Compiled:
     reloads = sorted({place for one in kinds for place in one.reload_locations})
     rows = np.concatenate([flat.whole.places, flat.whole.terminals, np.array(reloads, np.intp)]).astype(np.int64)
     n, firsts = len(problem.visits), len(problem.visits) + len(flat.whole.terminals)
-    blocks = [travel.block(rows) for travel in flat.whole.travel]
+    distances, durations = blocks(flat.whole.travel, rows)
     reload_rows = {place: firsts + number for number, place in enumerate(reloads)}
     number_of = {visit.id: number for number, visit in enumerate(problem.visits)}
     fixed, start = _frozen(terms, flat, number_of)
     data = replace(
         flat.whole.data,
-        distances=np.stack([block.distances_metres for block in blocks]),
-        durations=np.stack([block.durations_seconds for block in blocks]),
+        distances=distances,
+        durations=durations,
         kinds=replace(
             flat.whole.data.kinds,
             start_rows=_behind(flat.whole.data.kinds.start_rows, n),

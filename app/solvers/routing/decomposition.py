@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from app.solvers.routing.kernel.layout import KernelData, VehicleKinds
 from app.solvers.routing.kernel.starting import Plan
 from app.solvers.routing.points import legs
-from app.solvers.routing.travel import Travel
+from app.solvers.routing.travel import Travel, blocks
 
-# With fewer routes in a part there is too little to exchange.
-FEWEST_ROUTES = 8
+# With fewer routes in a part there is too little to exchange; only for the sake of a second part may they be fewer.
+ENOUGH_ROUTES, FEWEST_ROUTES = 16, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +76,12 @@ class Part:
 
 
 def cut(whole: Whole, plan: Plan, *, size: int, seed: int) -> list[Part]:
-    """Parts of about `size` visits, two at least where there are routes enough for two."""
+    """Parts of about `size` visits, or more where routes are long; two at least where there are routes for two."""
     n = whole.data.visit_count
     dice = np.random.default_rng(seed)
     routes = len(plan.kinds)
     wanted = max(round(n / size), 2)
-    count = max(1, min(wanted, routes // FEWEST_ROUTES))
+    count = max(1, min(wanted, max(routes // ENOUGH_ROUTES, min(2, routes // FEWEST_ROUTES))))
     centres = _centres(whole, plan)
     sizes = np.diff(plan.starts)
     groups = _bisect(np.arange(routes), centres, sizes, count, dice)
@@ -153,8 +153,8 @@ def _bisect(
 
 
 def _parts(whole: Whole, plan: Plan, groups: list[NDArray[np.intp]], centres: NDArray[np.float64]) -> list[Part]:
-    spare = _shares(whole, plan, len(groups))
     absent = _absent(whole, plan, groups, centres)
+    spare = _shares(whole, plan, absent)
     parts = []
     for at, group in enumerate(groups):
         group = np.sort(group)
@@ -179,13 +179,15 @@ def _parts(whole: Whole, plan: Plan, groups: list[NDArray[np.intp]], centres: ND
     return parts
 
 
-def _shares(whole: Whole, plan: Plan, parts: int) -> NDArray[np.intp]:
-    """[parts, kinds] of the idle vehicles for each part."""
-    counts = np.asarray(whole.data.kinds.counts, dtype=np.intp)
+def _shares(whole: Whole, plan: Plan, absent: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """[parts, kinds] of the idle vehicles for each part: what is odd goes where the most wait for such a vehicle."""
+    parts, counts, prices = len(absent), np.asarray(whole.data.kinds.counts, dtype=np.intp), whole.data.prices
     idle = counts - np.bincount(plan.kinds, minlength=len(counts))
     shares = np.tile(idle // parts, (parts, 1))
     for kind, left in enumerate(idle % parts):
-        shares[(np.arange(left) + kind) % parts, kind] += 1
+        waiting = [len(group) if prices is None else np.isfinite(prices[group, kind]).sum() for group in absent]
+        turns = (np.arange(parts) - kind) % parts
+        shares[np.lexsort((turns, -np.array(waiting)))[:left], kind] += 1
     return shares
 
 
@@ -234,10 +236,7 @@ def data_of(whole: Whole, part: Part) -> KernelData:
     """The part as a problem of its own, with matrices of its own places only."""
     visits, data = part.visits, whole.data
     rows = np.concatenate([whole.places[visits], whole.terminals])
-    travel = [one.block(rows) for one in whole.travel]
-    distances: Any = np.stack([one.distances_metres for one in travel])
-    same = all(one.durations_seconds is one.distances_metres for one in travel)
-    durations: Any = distances if same else np.stack([one.durations_seconds for one in travel])
+    distances, durations = blocks(whole.travel, rows)
     chosen = {name: getattr(data, name)[visits] for name in PER_VISIT if getattr(data, name) is not None}
     if data.pairs is not None:
         here = np.full(data.visit_count, -1, np.intp)

@@ -16,7 +16,7 @@ from app.solvers.routing import pyvrp_model, pyvrp_search, refinement, ruled_sea
 from app.solvers.routing.annealing import Found, OnRound, Schedule, anneal
 from app.solvers.routing.answering import InfeasiblePlan, answer
 from app.solvers.routing.decomposition import Whole
-from app.solvers.routing.flattening import Flat, flatten, unknown_to_kernel
+from app.solvers.routing.flattening import Flat, unknown_to_kernel, within_reach
 from app.solvers.routing.kernel import FAR, Plan
 from app.solvers.routing.ortools_engine import keep_drivable
 from app.solvers.routing.pricing import unserved_cost
@@ -85,7 +85,9 @@ def _answered(terms: Terms, orders: Mapping[str, Sequence[Item]], quality: Quali
 def _by_arrays(
     terms: Terms, *, budget: Budget, seed: int, on_progress: OnProgress
 ) -> tuple[Mapping[str, Sequence[Item]], int]:
-    flat = flatten(terms)
+    flat = within_reach(terms)
+    if not flat.visits:
+        return {}, 0
     count = len(terms.problem.visits)
 
     def tell(share: float, found: Found) -> None:

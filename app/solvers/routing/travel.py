@@ -23,6 +23,8 @@ from app.solvers.routing.problem import (
 EARTH_RADIUS_METRES = 6_371_008.8
 # An arrival this little past a whole second is that second: what division leaves behind is no time.
 INSTANT_SECONDS = 1e-6
+# So many rows of a block are worked out at once: what lies between then fits a processor's cache.
+ROWS_AT_ONCE = 64
 
 Places = Sequence[int] | Integers
 
@@ -33,8 +35,7 @@ class Travel:
     def __init__(self, *, matrix: TravelMatrix | None, locations: Sequence[Location], road: RoadEstimate) -> None:
         self.matrix = matrix
         self.road = road
-        self.latitudes = np.radians([place.latitude for place in locations]) if matrix is None else np.zeros(0)
-        self.longitudes = np.radians([place.longitude for place in locations]) if matrix is None else np.zeros(0)
+        self.points = on_sphere([] if matrix is not None else locations)
 
     def legs(self, origins: Places, destinations: Places) -> tuple[list[int], list[int]]:
         """Metres and seconds of each leg, pair by pair."""
@@ -46,34 +47,46 @@ class Travel:
         a, b = np.asarray(origins, dtype=np.int64), np.asarray(destinations, dtype=np.int64)
         if self.matrix is not None:
             return self.matrix.distances_metres[a, b], self.matrix.durations_seconds[a, b]
-        return self._estimate(self.latitudes[a], self.longitudes[a], self.latitudes[b], self.longitudes[b])
+        return self._estimate(self.points[:, a], self.points[:, b])
 
     def block(self, places: Places) -> TravelMatrix:
         """A square matrix of these places only, in their order."""
         kept = np.asarray(places, dtype=np.int64)
         if self.matrix is not None:
             square = np.ix_(kept, kept)
-            return TravelMatrix(
-                distances_metres=self.matrix.distances_metres[square],
-                durations_seconds=self.matrix.durations_seconds[square],
-            )
-        phi, lam = self.latitudes[kept], self.longitudes[kept]
-        metres, seconds = self._estimate(phi[:, None], lam[:, None], phi[None, :], lam[None, :])
+            metres = self.matrix.distances_metres[square]
+            same = self.matrix.durations_seconds is self.matrix.distances_metres
+            seconds = metres if same else self.matrix.durations_seconds[square]
+            return TravelMatrix(distances_metres=metres, durations_seconds=seconds)
+        points = self.points[:, kept]
+        metres = np.empty((len(kept), len(kept)), np.int64)
+        seconds = np.empty_like(metres)
+        for first in range(0, len(kept), ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
+            metres[rows], seconds[rows] = self._estimate(points[:, rows, None], points[:, None, :])
         return TravelMatrix(distances_metres=metres, durations_seconds=seconds)
 
-    def _estimate(
-        self,
-        from_latitudes: NDArray[np.float64],
-        from_longitudes: NDArray[np.float64],
-        to_latitudes: NDArray[np.float64],
-        to_longitudes: NDArray[np.float64],
-    ) -> tuple[Integers, Integers]:
-        """Haversine times the detour factor, at the road's speed. Rounded to metres and seconds."""
-        half = np.sin((from_latitudes - to_latitudes) / 2) ** 2
-        half = half + np.cos(from_latitudes) * np.cos(to_latitudes) * np.sin((from_longitudes - to_longitudes) / 2) ** 2
-        metres = 2 * EARTH_RADIUS_METRES * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))) * self.road.detour_factor
+    def _estimate(self, origins: NDArray[np.float64], destinations: NDArray[np.float64]) -> tuple[Integers, Integers]:
+        """The great circle over the chord, times the detour factor, at the road's speed. Whole metres and seconds."""
+        chord = np.sqrt(sum((origins[axis] - destinations[axis]) ** 2 for axis in range(3)))
+        metres = 2 * EARTH_RADIUS_METRES * self.road.detour_factor * np.arcsin(np.minimum(chord / 2, 1.0))
         seconds = metres / self.road.speed_metres_per_second
         return np.rint(metres).astype(np.int64), np.rint(seconds).astype(np.int64)
+
+
+def on_sphere(locations: Sequence[Location]) -> NDArray[np.float64]:
+    """[3, n] points on a sphere of radius 1."""
+    phi, lam = (np.radians([getattr(place, name) for place in locations]) for name in ("latitude", "longitude"))
+    return np.array([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
+
+
+def blocks(travels: Sequence[Travel], places: Places) -> tuple[Integers, Integers]:
+    """Metres and seconds among these places, [profile, from, to]; one and the same array where they are the same."""
+    found = [travel.block(places) for travel in travels]
+    metres = np.stack([one.distances_metres for one in found])
+    if all(one.durations_seconds is one.distances_metres for one in found):
+        return metres, metres
+    return metres, np.stack([one.durations_seconds for one in found])
 
 
 def travel_of(problem: RoutingProblem, profile: str) -> Travel:

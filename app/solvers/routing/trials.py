@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.solvers.routing.costing import penalties_of, route_costs
 from app.solvers.routing.decomposition import Part, Whole
@@ -57,10 +58,10 @@ class Trials:
         return Trial(fewer=fewer) if fewer else None
 
     def _fewer(self, whole: Whole, part: Part, *, is_choice: bool) -> int:
-        """0: no route can go, somebody is left out who should not be, or fleets are mixed."""
+        """0: no route can go, or somebody is left out who should not be."""
         routes = len(part.plan.kinds)
         is_short = len(part.plan.visits) < len(part.visits) and not is_choice
-        if is_short or len(part.counts) != 1 or routes < FEWEST_ROUTES:
+        if is_short or routes < FEWEST_ROUTES:
             return 0
         fewest = 1 if is_choice else _fewest(whole, part)
         return max(0, min(max(1, round(self.share * routes)), routes - fewest))
@@ -80,9 +81,9 @@ class Trials:
 
 
 def _fewest(whole: Whole, part: Part) -> int:
-    """The vehicles that the loads need."""
+    """The vehicles that the loads need, were each as large as the largest."""
     loads = np.asarray(whole.data.demands)[part.visits].sum(axis=0)
-    return int(np.ceil(loads / np.maximum(np.asarray(whole.data.kinds.capacities)[0], 1)).max(initial=0))
+    return int(np.ceil(loads / np.maximum(np.asarray(whole.data.kinds.capacities).max(axis=0), 1)).max(initial=0))
 
 
 def is_choice(whole: Whole, plan: Plan) -> bool:
@@ -92,11 +93,11 @@ def is_choice(whole: Whole, plan: Plan) -> bool:
     return bool(penalties_of(whole).mean() <= CHOICE * route_costs(whole, plan).sum() / len(plan.visits))
 
 
-def eager(data: KernelData, eagerness: float) -> KernelData:
-    """The same with leaving out so many times as dear."""
-    if eagerness == 1.0 or data.penalties is None:
+def insisting(data: KernelData, weights: float | NDArray[np.float64]) -> KernelData:
+    """The same with leaving out so many times as dear: all visits, or each by its own."""
+    if data.penalties is None or np.all(weights == 1.0):
         return data
-    return replace(data, penalties=np.asarray(data.penalties) * eagerness)
+    return replace(data, penalties=np.asarray(data.penalties) * weights)
 
 
 def without(data: KernelData, plan: Plan, fewer: int, *, seed: int) -> tuple[KernelData, Plan]:
@@ -110,4 +111,5 @@ def without(data: KernelData, plan: Plan, fewer: int, *, seed: int) -> tuple[Ker
         starts=np.concatenate([[0], np.cumsum(sizes[kept])]).astype(np.int32),
         kinds=plan.kinds[kept],
     )
-    return replace(data, kinds=replace(data.kinds, counts=np.array([len(kept)]))), left
+    counts = np.bincount(left.kinds, minlength=len(data.kinds.counts))
+    return replace(data, kinds=replace(data.kinds, counts=counts)), left

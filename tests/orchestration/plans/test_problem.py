@@ -15,7 +15,15 @@ from app.orchestration.plans.problem import pose
 from app.orchestration.policies.documents import parse
 from app.orchestration.travel import ROAD
 from app.solvers.routing.checker import check_orders
-from app.solvers.routing.problem import Break, DrivingRule, RoutingProblem, TimeWindow, TrafficProfile, service_of
+from app.solvers.routing.problem import (
+    Break,
+    DrivingRule,
+    RoutingProblem,
+    TimeWindow,
+    TrafficProfile,
+    may_serve,
+    service_of,
+)
 from app.solvers.routing.schedule import Terms, timetable
 from tests.factories.callers import a_carrier, an_order
 from tests.factories.stock import a_node
@@ -141,6 +149,33 @@ def test_over_several_days_a_territory_is_visited_on_its_own_days() -> None:
     problem = posed(drops=drops, days=4, document=promises)
     assert [visit.allowed_days for visit in problem.visits] == [frozenset({1, 3}), None]
     assert [visit.allowed_days for visit in posed(drops=drops, document=promises).visits] == [None, None]
+
+
+def test_drivers_keep_to_their_territories_or_leave_them_at_a_price() -> None:
+    north: dict[str, Any] = {"name": "North", "postalCodePrefixes": ["44"], "drivers": ["D2"]}
+    south = {"name": "South", "postalCodePrefixes": ["4", "1"], "drivers": ["D1", "D3"], "outsideMinor": 300}
+    drops = [a_drop(postal_code=code) for code in ("4400-001", "1000-001", "9000-001", None)]
+    (anna, ben, cara) = (a_van() for _ in range(3))
+    for van, reference in ((anna, "D1"), (ben, "D2"), (cara, "D9")):
+        van.driver.reference = reference
+    problem = posed({"driverTerritories": [north, south]}, drops=drops, vans=[anna, ben, cara])
+    assert [vehicle.territories for vehicle in problem.vehicles] == [{"South"}, {"North"}, set()]
+    assert [visit.territory for visit in problem.visits] == ["North", "South", None, None]
+    assert [visit.outside_territory_cost for visit in problem.visits] == [None, 300, None, None]
+    assert [[may_serve(vehicle, visit) for vehicle in problem.vehicles] for visit in problem.visits] == [
+        [False, True, True],
+        [True] * 3,
+        [True] * 3,
+        [True] * 3,
+    ]
+
+
+def test_goods_in_a_van_stay_with_its_driver_whatever_the_territory() -> None:
+    north = {"name": "North", "postalCodePrefixes": ["44"], "drivers": ["D2"]}
+    van, drop = a_van(), a_drop(postal_code="4400-001")
+    loaded = replace(drop, drafted=van.id, is_loaded=True)
+    (visit,) = posed({"driverTerritories": [north]}, drops=[loaded], vans=[van]).visits
+    assert visit.territory is None
 
 
 def test_each_day_of_a_horizon_has_its_own_shift() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
-from app.solvers.routing.problem import Location, RoadEstimate, RoutingProblem
-from app.solvers.routing.travel import great_circle, matrix_of
+from app.solvers.routing.problem import Location, RoadEstimate, RoutingProblem, TravelMatrix
+from app.solvers.routing.travel import ROWS_AT_ONCE, Travel, blocks, great_circle, matrix_of
 from tests.solvers.routing.cases import problem, road
 
 BERLIN, HAMBURG = Location(latitude=52.52, longitude=13.405), Location(latitude=53.5511, longitude=9.9937)
@@ -34,3 +34,25 @@ def test_a_problems_own_matrix_goes_before_the_estimate() -> None:
     assert np.array_equal(estimated.distances_metres, estimated.distances_metres.T)
     assert estimated.distances_metres.shape == (2, 2)
     assert road().distances_metres[3, 7] == 4_000
+
+
+def test_a_block_says_what_its_legs_say_one_by_one() -> None:
+    dice = np.random.default_rng(1)
+    count = 2 * ROWS_AT_ONCE + 3
+    places = [Location(latitude=lat, longitude=lon) for lat, lon in dice.uniform(-60, 60, (count, 2))]
+    travel = Travel(matrix=None, locations=places, road=RoadEstimate())
+    chosen = dice.permutation(count)
+    block = travel.block(chosen)
+    origins, destinations = dice.integers(count, size=(2, 500))
+    metres, seconds = travel.between(chosen[origins], chosen[destinations])
+    assert np.array_equal(block.distances_metres[origins, destinations], metres)
+    assert np.array_equal(block.durations_seconds[origins, destinations], seconds)
+
+
+def test_metres_and_seconds_that_are_the_same_stay_one_array() -> None:
+    same = TravelMatrix(distances_metres=np.arange(9).reshape(3, 3), durations_seconds=np.zeros((3, 3), np.int64))
+    apart = blocks([Travel(matrix=same, locations=[], road=RoadEstimate())], [2, 1])
+    assert [each.tolist() for each in apart] == [[[[8, 7], [5, 4]]], [[[0, 0], [0, 0]]]]
+    same = TravelMatrix(distances_metres=same.distances_metres, durations_seconds=same.distances_metres)
+    metres, seconds = blocks([Travel(matrix=same, locations=[], road=RoadEstimate())], [2, 1])
+    assert metres is seconds

@@ -111,7 +111,6 @@ class KernelData:
     they are the same. All times must fit 30 bits: count from the first shift. `opens`/`closes` None: no windows.
     `prices` [n, kinds]: what a visit costs extra on a kind, infinite where it may not go. `penalties` [n]: the cost of
     leaving it out. Of a pair, `pickups` of the first and `demands` of the second are the goods that ride between.
-    `neighbours`: [n, k] nearest visits first, itself left out; made from the matrices where None.
     """
 
     distances: NDArray[Any]
@@ -125,7 +124,6 @@ class KernelData:
     penalties: NDArray[Any] | None = None
     prices: NDArray[Any] | None = None
     fixed_visits: NDArray[Any] | None = None  # [n] 1: stays where it is, and nothing before it; 2: stays on its route
-    neighbours: NDArray[Any] | None = None
     pairs: NDArray[Any] | None = None  # [pairs, 2]: collected at the first visit, delivered at the second
     rules: "RouteRules | None" = None
 

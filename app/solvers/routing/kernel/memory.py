@@ -26,7 +26,7 @@ NUMBERS = (
     "nodes", "rich", "timing", "tied", "reloading", "riding", "balanced", "epoch",
     "clock", "worked", "waited", "room", "kinks_size", "rests", "pending", "earliest", "soft", "drive_seconds",
     "thorough", "in_use", "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
-    "joins", "two_way",
+    "joins", "two_way", "choosy",
 )  # fmt: skip
 LONE, FIRST, SECOND = 0, 1, 2
 FAR_AWAY = 1 << 40
@@ -53,9 +53,11 @@ ARRAYS: dict[str, Any] = {
     "kind": KIND,
     "capacities": np.int32,  # [kind, dimension]
     "prices": np.float64,  # [visit, kind]
+    "options": np.int32,  # [visit]: how many vehicles may come
     "penalty": np.float64,
     "remote": np.int32,  # metres from the nearest start
-    "near": np.int32,  # [visit, near_size]: who leaves together
+    "near": np.int32,  # [visit, near_size]: who leaves together, by distance
+    "soon": np.int32,  # [visit, near_size]: the same by distance and time
     "close": np.int32,  # [visit, close_size]: next to whom it may come
     "roomy": np.int32,  # those of one visit's that are on a route with room for it
     "fixed": np.int8,

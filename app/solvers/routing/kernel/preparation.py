@@ -40,12 +40,16 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
         memory.record[name] = size
     _hold_travel(memory, data, kind)
     service = _services(data, visit, reloads)
-    near, close = _neighbourhoods(data, memory, visit[:n], service[0, :n], level)
+    near, soon = _neighbourhoods(data, memory, visit[:n], service[0, :n], level)
+    close = np.ascontiguousarray(soon[:, :PLACES_TRIED])
     penalties = np.full(n, UNSERVED) if data.penalties is None else data.penalties
+    prices = np.zeros((n, 1)) if data.prices is None else data.prices
+    options = np.isfinite(np.broadcast_to(prices, (n, len(kind)))) @ np.asarray(data.kinds.counts, np.int64)
+    memory.record["choosy"] = len(np.unique(options)) > 1
     arrays = {
         "visit": visit, "service": service, "demands": loads - drops, "pickups": pickups, "drops": drops, "mate": mate,
-        "role": role, "kind": kind, "capacities": capacities, "penalty": penalties, "near": near, "close": close,
-        "roomy": np.zeros(close.shape[1] + 1), "prices": np.zeros((1, 1)) if data.prices is None else data.prices,
+        "role": role, "kind": kind, "capacities": capacities, "penalty": penalties, "prices": prices,
+        "options": options, "near": near, "soon": soon, "close": close, "roomy": np.zeros(close.shape[1] + 1),
         "fixed": np.zeros(n) if data.fixed_visits is None else data.fixed_visits, "word": seeded(seed),
     }  # fmt: skip
     for name, array in arrays.items():
@@ -184,15 +188,10 @@ def _visits(
 def _neighbourhoods(
     data: KernelData, memory: Memory, visit: NDArray[Any], service: NDArray[np.int32], level: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """For ruin the nearest by distance, for recreate those that also lie near in time."""
+    """The nearest by distance, and as many that also lie near in time."""
     there, back = memory.arrays["distance"][0], memory.arrays["distance_back"][0]
-    given = data.neighbours
-    near = near_in_distance(there, back, len(visit), NEIGHBOURS_RUINED) if given is None else _given(given)
+    near = near_in_distance(there, back, len(visit), NEIGHBOURS_RUINED)
     if level == 0 or data.opens is None or data.closes is None:
-        return near, np.ascontiguousarray(near[:, :PLACES_TRIED])
+        return near, near
     seconds = memory.arrays["duration"][0], memory.arrays["duration_back"][0]
-    return near, near_in_time((there, back), seconds, visit, service, PLACES_TRIED)
-
-
-def _given(neighbours: NDArray[Any]) -> NDArray[np.int32]:
-    return np.ascontiguousarray(neighbours[:, :NEIGHBOURS_RUINED], dtype=np.int32)
+    return near, near_in_time((there, back), seconds, visit, service, NEIGHBOURS_RUINED)

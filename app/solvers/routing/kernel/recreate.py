@@ -36,29 +36,22 @@ from app.solvers.routing.kernel.trips import new_trip, put_reload
 
 LOG_OF_KEEPING = math.log(0.99)
 EVERYWHERE_CHANCE = 0.1
+CHOOSY_CHANCE = 0.25
 
 
 @compiled
 def order_pool(m: Any) -> None:
-    """Sort the pool: at random, by load, far or near first; with windows also by width, opening or closing."""
-    pool, keys, size = whole(m.pool), amounts(m.keys), m.pool_size
+    """Sort the pool: at random, by load, far or near first; with windows also by width, opening or closing.
+
+    Or, where not every vehicle may come to all, who has the fewest to choose from first.
+    """
+    pool, keys = whole(m.pool), amounts(m.keys)
     by = below(dice(m), 17 if m.level > 0 else 11)
-    for j in range(size):
+    if m.choosy and roll(dice(m)) < CHOOSY_CHANCE:
+        by = long(17)
+    for j in range(m.pool_size):
         c = pool[j]
-        if by < 4:
-            key = roll(dice(m))
-        elif by < 8:
-            key = -float(visits(m)[c].demand)
-        elif by < 10:
-            key = -float(whole(m.remote)[c])
-        elif by < 11:
-            key = float(whole(m.remote)[c])
-        elif by < 13:
-            key = float(visits(m)[c].close - visits(m)[c].open)
-        elif by < 15:
-            key = float(visits(m)[c].open)
-        else:
-            key = -float(visits(m)[c].close)
+        key = sort_key(m, c, by)
         i = j
         while i > 0 and keys[i - 1] > key:
             keys[i] = keys[i - 1]
@@ -66,6 +59,26 @@ def order_pool(m: Any) -> None:
             i -= 1
         keys[i] = key
         pool[i] = c
+
+
+@compiled
+def sort_key(m: Any, c: int, by: int) -> float:
+    """By which a visit is sorted; each way has its share of the numbers below 17."""
+    if by < 4:
+        return roll(dice(m))
+    if by < 8:
+        return -float(visits(m)[c].demand)
+    if by < 10:
+        return -float(whole(m.remote)[c])
+    if by < 11:
+        return float(whole(m.remote)[c])
+    if by < 13:
+        return float(visits(m)[c].close - visits(m)[c].open)
+    if by < 15:
+        return float(visits(m)[c].open)
+    if by < 17:
+        return -float(visits(m)[c].close)
+    return whole(m.options)[c] + roll(dice(m))
 
 
 @compiled

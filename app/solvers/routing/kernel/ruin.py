@@ -24,6 +24,7 @@ from app.solvers.routing.kernel.trips import drop_reloads
 REMOVED_ON_AVERAGE = 10.0
 LONGEST_STRING = 10.0
 SPLIT_CHANCE = 0.5
+SOON_CHANCE = 0.5  # where there are windows: strings of visits that are near in time too
 LENGTHEN_CHANCE = 0.01
 WHOLE_TRIP_CHANCE = 0.2  # where vehicles reload: only an emptied trip can move elsewhere
 ABSENT_TRIED = 12
@@ -39,11 +40,12 @@ def ruin(m: Any) -> None:
     _invite(m, centre, absent)
     average = (n - absent) / max(m.in_use, 1)
     longest = min(LONGEST_STRING, average)
+    neighbours = whole(m.soon if m.level > 0 and roll(dice(m)) < SOON_CHANCE else m.near)
     strings = long(roll(dice(m)) * (4.0 * REMOVED_ON_AVERAGE / (1.0 + longest) - 1.0) + 1.0)
     for k in range(-1, m.near_size):
         if strings == 0:
             return
-        c = centre if k < 0 else long(whole(m.near)[centre * m.near_size + k])
+        c = centre if k < 0 else long(neighbours[centre * m.near_size + k])
         r = long(node[c].route)
         if r < 0 or routes(m)[r].stamp == m.tick or is_fixed(m, c):
             continue

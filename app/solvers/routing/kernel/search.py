@@ -86,7 +86,10 @@ def _next_turn(size: int, spent: float) -> int:
 
 @compiled
 def fill(memory: Any) -> None:
-    """Insert whoever is absent from the plan given, wherever there is room; then that plan is the best."""
+    """Insert whoever is absent from the plan given, wherever there is room; then that plan is the best.
+
+    Those with the fewest vehicles to choose from come first, else at random: afterwards these would be full of others.
+    """
     m = memory[0]
     total = m.absent_size
     m.thorough = 1
@@ -95,8 +98,15 @@ def fill(memory: Any) -> None:
         waiting[j] = whole(m.absent)[j]
     for j in range(total):
         i = j + below(dice(m), total - j)
-        c = long(waiting[i])
-        waiting[i] = waiting[j]
+        waiting[i], waiting[j] = waiting[j], waiting[i]
+    by_options = np.arange(total)
+    if m.choosy:
+        options = np.empty(total, np.int32)
+        for j in range(total):
+            options[j] = whole(m.options)[waiting[j]]
+        by_options = np.argsort(options, kind="mergesort")
+    for j in range(total):
+        c = long(waiting[by_options[j]])
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0

@@ -77,6 +77,17 @@ def test_a_route_has_no_more_stops_than_allowed_and_the_dearest_to_leave_out_is_
     assert (routes(solution), left(solution)) == ({"van": ["b"]}, {"a": UnservedCode.NO_VEHICLE_LEFT})
 
 
+def test_what_no_vehicle_can_reach_is_told_and_all_others_are_served() -> None:
+    late = visit("late", 9, windows=(window(0, 5),))
+    assert left(solved(van(), late)) == {"late": UnservedCode.WINDOW_UNREACHABLE}
+    near, middle, heavy = (visit(id, at, demand=(at,)) for at, id in enumerate(("a", "b", "c"), 1))
+    solution = solved(
+        van(capacities=(2,)), near, replace(late, demand=(1,)), van("other", capacities=(2,)), middle, heavy
+    )
+    assert sorted(routes(solution).values()) == [["a"], ["b"]]
+    assert left(solution) == {"late": UnservedCode.WINDOW_UNREACHABLE, "c": UnservedCode.CAPACITY_EXCEEDED}
+
+
 def test_skills_permissions_and_pins_choose_the_vehicle() -> None:
     solution = solved(
         van("plain"),

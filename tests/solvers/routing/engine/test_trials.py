@@ -11,7 +11,7 @@ from app.solvers.routing.decomposition import Part, data_of
 from app.solvers.routing.flattening import flatten
 from app.solvers.routing.kernel import Plan
 from app.solvers.routing.schedule import Terms
-from app.solvers.routing.trials import ENOUGH, FROM, Trial, Trials, is_choice, without
+from app.solvers.routing.trials import ENOUGH, FROM, Trial, Trials, insisting, is_choice, without
 from tests.solvers.routing.engine.test_engine import scattered
 
 WHOLE = flatten(Terms(scattered(61, vehicles=40))).whole  # ten fit into a van
@@ -61,9 +61,23 @@ def test_leaving_out_is_a_choice_where_it_costs_about_what_serving_does(times: i
     assert is_choice(replace(WHOLE, data=replace(WHOLE.data, penalties=penalties)), plan) is expected
 
 
-def test_of_a_mixed_fleet_none_goes() -> None:
-    given = replace(part(*[6] * 10), counts=np.array([20, 20]))
-    assert Trials().of(WHOLE, given, is_choice=False, seed=1) is None
+def test_leaving_out_costs_each_so_many_times_as_much() -> None:
+    data = replace(WHOLE.data, penalties=np.array([10.0, 20.0]))
+    assert np.asarray(insisting(data, 3.0).penalties).tolist() == [30.0, 60.0]
+    assert np.asarray(insisting(data, np.array([1.0, 4.0])).penalties).tolist() == [10.0, 80.0]
+    assert insisting(data, 1.0) is data
+    unpriced = replace(WHOLE.data, penalties=None)
+    assert insisting(unpriced, 2.0) is unpriced
+
+
+def test_of_a_mixed_fleet_those_that_go_take_vehicles_of_their_kinds_with_them() -> None:
+    plan = replace(part(*[6] * 10).plan, kinds=np.array([0, 1] * 5, np.int32))
+    given = replace(part(*[6] * 10), counts=np.array([20, 20]), plan=plan)
+    assert Trials().of(WHOLE, given, is_choice=False, seed=1) == Trial(fewer=1)
+    kinds = replace(WHOLE.data.kinds, counts=given.counts)
+    data, left = without(replace(WHOLE.data, kinds=kinds), plan, 3, seed=1)
+    assert np.asarray(data.kinds.counts).tolist() == np.bincount(left.kinds, minlength=2).tolist()
+    assert len(left.kinds) == np.sum(data.kinds.counts) == 7
 
 
 def test_those_that_go_are_small_and_do_not_come_back() -> None:

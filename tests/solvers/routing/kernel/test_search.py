@@ -94,6 +94,18 @@ def test_what_is_not_worth_its_way_is_left_out() -> None:
     assert answer.cost == 160
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_who_has_the_fewest_vehicles_to_choose_from_finds_a_place_first(seed: int) -> None:
+    """Four that only the first van may bring, and four that would fill it were they first; one iteration."""
+    fleet = kinds(counts=np.array([1, 1]), start_rows=np.array([DEPOT] * 2), end_rows=np.array([DEPOT] * 2),
+                  capacities=np.array([[4], [4]]))  # fmt: skip
+    prices = np.zeros((8, 2))
+    prices[:4, 1] = np.inf
+    answer = search(circle(kinds=fleet, prices=prices, penalties=np.full(8, 1e6)), seed=seed, iterations=1)
+    assert sorted(answer.plan.routes()[0]) == [0, 1, 2, 3]
+    assert len(answer.plan.visits) == 8
+
+
 def test_windows_order_a_route() -> None:
     opens = np.array([700, 600, 500, 400, 300, 200, 100, 0])
     answer = search(circle(kinds=kinds(capacity=8), opens=opens, closes=opens + 150))
