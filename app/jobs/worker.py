@@ -132,23 +132,25 @@ async def get_ready(name: QueueName) -> None:
 async def _keep_running(name: QueueName, make: Callable[[], Worker]) -> None:
     while True:
         worker = make()
+        work = asyncio.create_task(worker.main())
         try:
-            await worker.async_run()
+            await asyncio.shield(work)
         except (RedisError, OSError) as error:
             log.warning("worker.redis_lost", queue=name, error=str(error))
             await asyncio.sleep(1)
         finally:
-            await _close(worker)
+            await _close(worker, work)
 
 
-async def _close(worker: Worker) -> None:
-    """Ends the worker's tasks, whatever they end with, and then its connections, with Redis or without.
+async def _close(worker: Worker, work: asyncio.Task[None]) -> None:
+    """Lets the worker end by itself, then ends its tasks, whatever they end with, and its connections.
 
-    arq's own `close` gives up at the first task that was cancelled, or failed, and leaves its connections open.
+    A poll that is cancelled in the middle of a transaction leaves its connection open; arq's own `close` gives up at
+    the first task that was cancelled, or failed, and leaves all of them open.
     """
-    tasks = list(worker.tasks.values())
-    if tasks:
-        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+    worker.burst, worker.max_burst_jobs = True, 0  # this poll is the last, and starts nothing more
+    await asyncio.wait([work, *worker.tasks.values()], timeout=GRACE_SECONDS)
+    tasks = [work, *worker.tasks.values()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
