@@ -12,7 +12,7 @@ from pathlib import Path
 from app.orchestration.travel import ROAD
 from app.solvers.routing.problem import Location, RoutingProblem, TimeWindow, Vehicle, Visit
 
-SHIFT_SECONDS = 12 * 3_600
+LONGEST_ROUTE_SECONDS = 12 * 3_600
 METRES_A_KILOMETRE = 1_000
 
 Row = dict[str, str]
@@ -21,11 +21,12 @@ Row = dict[str, str]
 def parcel_day(folder: Path, *, as_grouped: bool, penalty: float) -> RoutingProblem:
     """Every parcel by any van of its station, or, `as_grouped`, by the van that took it.
 
-    Seconds count from the first window on, and a van is out for twelve hours at most. Capacities and demands in cm3.
+    Seconds count from the first window on. A van leaves when it likes, and is out for twelve hours at most, between the
+    first window's beginning and the last one's end. Capacities and demands in cm3.
     `penalty`: what leaving a parcel out costs.
     """
     depots, vans, parcels = (_rows(folder / name) for name in ("depots.csv", "vehicles.csv", "customers.csv"))
-    opens = min((_seconds(row["dropoff_tw_start"]) for row in parcels if row["dropoff_tw_start"]), default=0)
+    opens, closes = _day(parcels)
     station = {row["depot_id"]: number for number, row in enumerate(depots)}
     places = [
         *(_place(row, "lat", "long") for row in depots),
@@ -33,7 +34,7 @@ def parcel_day(folder: Path, *, as_grouped: bool, penalty: float) -> RoutingProb
     ]
     of_station = {id: frozenset(row["vehicle_id"] for row in vans if row["depot_id"] == id) for id in station}
     return RoutingProblem(
-        vehicles=tuple(_van(row, station[row["depot_id"]]) for row in vans),
+        vehicles=tuple(_van(row, station[row["depot_id"]], day_seconds=closes - opens) for row in vans),
         visits=tuple(
             _visit(
                 row,
@@ -67,13 +68,21 @@ def _seconds(moment: str) -> int:
     return round(datetime.fromisoformat(f"{moment}+00:00").timestamp())
 
 
-def _van(row: Row, station: int) -> Vehicle:
+def _day(parcels: list[Row]) -> tuple[int, int]:
+    """The first window's beginning and the last one's end; twelve hours where no parcel has a window."""
+    windowed = [row for row in parcels if row["dropoff_tw_start"]]
+    begins = min((_seconds(row["dropoff_tw_start"]) for row in windowed), default=0)
+    return begins, max((_seconds(row["dropoff_tw_end"]) for row in windowed), default=begins + LONGEST_ROUTE_SECONDS)
+
+
+def _van(row: Row, station: int, *, day_seconds: int) -> Vehicle:
     return Vehicle(
         id=row["vehicle_id"],
         capacities=(round(float(row["capacity"])),),
         start_location=station,
         end_location=station,
-        shift=TimeWindow(start_seconds=0, end_seconds=SHIFT_SECONDS),
+        shift=TimeWindow(start_seconds=0, end_seconds=day_seconds),
+        max_duration_seconds=LONGEST_ROUTE_SECONDS,
         cost_per_metre=1.0,
     )
 

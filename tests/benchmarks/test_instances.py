@@ -40,6 +40,8 @@ def test_a_parcel_day_is_read_as_it_may_be_driven_and_as_it_was(tmp_path: Path) 
     assert {visit.allowed_vehicle_ids for visit in grouped.problem.visits} == {frozenset({"v1"})}
     assert free.best_known_vehicles == 1
     assert [van.start_location for van in free.problem.vehicles] == [0, 0, 1]
+    assert {van.shift for van in free.problem.vehicles} == {TimeWindow(start_seconds=0, end_seconds=8 * 3_600)}
+    assert {van.max_duration_seconds for van in free.problem.vehicles} == {12 * 3_600}
 
 
 def test_a_visit_without_a_prize_has_to_be_served_and_one_with_a_prize_may_be_left(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def from_distances(travel: Travel, places: NDArray[np.intp]) -> NDArray[np.float
 
 def legs(travel: Travel, origins: NDArray[Any], destinations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Metres and seconds of each leg, pair by pair, as arrays of floats."""
-    metres, seconds = travel.legs(origins.tolist(), destinations.tolist())
-    return np.array(metres, dtype=np.float64), np.array(seconds, dtype=np.float64)
+    metres, seconds = travel.between(origins, destinations)
+    return metres.astype(np.float64), seconds.astype(np.float64)
 
 
 def _from(travel: Travel, places: NDArray[np.intp], place: int) -> NDArray[np.float64]:
