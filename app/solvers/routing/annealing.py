@@ -42,6 +42,8 @@ class Schedule:
 POOLED_FROM = 0.6
 # From this share of the rounds on leaving out costs what it costs.
 EAGER_UNTIL = 0.3
+# Where there is one part only, as many searches of it as this, whatever the threads; the best goes on.
+COPIES = 2
 # How much dearer it is, after each round more, to leave out who was left out in vain.
 INSISTENCE, MOST_INSISTENCE = 2.0, 64.0
 RECOMBINED_AT = (0.8, 0.9, 1.0)
@@ -115,13 +117,15 @@ class _Rounds:
         turn = self._dice.spawn(1)[0]
         self._plan = relieve(self._whole, self._plan)
         parts = _parts_of(self._whole, self._plan, self._schedule, int(turn.generate_state(1)[0]))
-        slices = self._slices(parts, turn, number, span)
+        slices = self._slices(parts if len(parts) > 1 else parts * COPIES, turn, number, span)
         eagerness = self._schedule.eagerness ** max(0.0, 1.0 - number / self._schedule.rounds / EAGER_UNTIL)
         weights = eagerness * self._insistence
         priced = replace(self._whole, data=insisting(self._whole.data, weights))
         improved = _side_by_side(pool, priced, slices, self._budget)
         self._trials.learn([one.trial for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
         self._iterations += sum(one.iterations for one in improved)
+        if len(parts) == 1:
+            improved = [min(improved, key=lambda one: one.cost)]
         plan = join(parts, [one.plan for one in improved])
         cost = plan_cost(self._whole, plan) if (weights != 1.0).any() else sum(one.cost for one in improved)
         self._plan = join(parts, [one.last for one in improved])
@@ -155,7 +159,7 @@ class _Rounds:
         slices = _slices(self._whole, parts, turn, span=span, temperatures=temperatures, budget=self._budget)
         if self._budget.stop.iterations is not None:
             counted = self._until * self._budget.stop.iterations / self._schedule.rounds
-            slices = [_counted(one, self._whole, counted) for one in slices]
+            slices = [_counted(one, slices, counted) for one in slices]
         is_choice = trials.is_choice(self._whole, self._plan)
         if self._trials.is_time(passed=passed, number=number, is_choice=is_choice):
             slices = [
@@ -222,9 +226,10 @@ def _temperatures(schedule: Schedule, leg: float, span: tuple[float, float]) -> 
     return first, last
 
 
-def _counted(slice: Slice, whole: Whole, iterations: float) -> Slice:
+def _counted(slice: Slice, slices: Sequence[Slice], iterations: float) -> Slice:
     """With its share, by visits, of a round's iterations."""
-    return replace(slice, iterations=max(1, round(iterations * len(slice.part.visits) / whole.data.visit_count)))
+    share = len(slice.part.visits) / sum(len(one.part.visits) for one in slices)
+    return replace(slice, iterations=max(1, round(iterations * share)))
 
 
 def _side_by_side(pool: ThreadPoolExecutor, whole: Whole, slices: Sequence[Slice], budget: Budget) -> list[Improved]:

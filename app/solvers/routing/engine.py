@@ -21,7 +21,6 @@ from app.solvers.routing.kernel import FAR, Plan
 from app.solvers.routing.ortools_engine import keep_drivable
 from app.solvers.routing.pricing import unserved_cost
 from app.solvers.routing.problem import Reload, RoutingProblem
-from app.solvers.routing.pyvrp_model import unknown_to_pyvrp
 from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.savings import savings_routes
 from app.solvers.routing.schedule import Terms, timetable
@@ -42,6 +41,7 @@ KERNEL_SHARE, PYVRP_SECONDS = 0.75, 50.0
 LEAD_SHARE = 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
+AFTER_LEAD, AFTER_ROUNDS = 0.0, 10
 # Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not. A
 # plan that was filled from nothing has far too many routes: it is never begun with cooler than this.
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
@@ -103,9 +103,7 @@ def _by_rules(
 ) -> tuple[Mapping[str, Sequence[Item]], int]:
     """The kernel with whole routes timed; then, where PyVRP knows all the rules too, PyVRP from there on."""
     problem = terms.problem
-    helps = refinement.FEWEST_VISITS <= len(problem.visits) <= refinement.MOST_VISITS and not any(
-        unknown_to_pyvrp(pyvrp_search.with_matrix(problem))
-    )
+    helps = refinement.FEWEST_VISITS <= len(problem.visits) <= refinement.MOST_VISITS and pyvrp_search.knows(problem)
 
     def tell(share: float, found: ruled_search.Searched) -> None:
         served = sum(1 for order in found.orders.values() for _ in visits_of(order))
@@ -150,7 +148,12 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
         plan = found.plan
         if refinement.leads(flat):
             found = refinement.lead(flat, found, budget=budget, seed=seed, on_round=on_round, until=LEAD_SHARE)
-            return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round)
+            if not AFTER_LEAD:
+                return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round)
+            per = seconds_per_thousand(whole, budget)
+            sch = schedule_for(per, is_from_nothing=False)
+            sch = replace(sch, heat=AFTER_LEAD, cooling=LAST_HEAT / AFTER_LEAD, rounds=AFTER_ROUNDS)
+            return anneal(whole, found.plan, schedule=sch, budget=budget, seed=seed, on_round=on_round)
     per_thousand = seconds_per_thousand(whole, budget)
     pays = per_thousand >= PYVRP_SECONDS and refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0

@@ -186,6 +186,14 @@ def search_whole(problem: RoutingProblem, *, start: Orders, budget: Budget, seed
     return [one.orders for one in found if one.orders is not None], sum(one.iterations for one in found)
 
 
+def knows(problem: RoutingProblem) -> bool:
+    """Whether PyVRP can express all that this problem says. Only for small problems."""
+    try:
+        return not any(pyvrp_model.unknown_to_pyvrp(with_matrix(problem)))
+    except pyvrp_model.Inexpressible:
+        return False
+
+
 def with_matrix(problem: RoutingProblem) -> RoutingProblem:
     """The same problem with a matrix of all its places. Only for small problems."""
     if problem.matrix is not None and not problem.matrices and not problem.roads:

@@ -46,6 +46,7 @@ def prepare(data: KernelData, *, seed: int) -> Memory:
     prices = np.zeros((n, 1)) if data.prices is None else data.prices
     options = np.isfinite(np.broadcast_to(prices, (n, len(kind)))) @ np.asarray(data.kinds.counts, np.int64)
     memory.record["choosy"] = len(np.unique(options)) > 1
+    memory.record["adding"] = data.pairs is None and data.rules is None and not (np.asarray(prices) < 0).any()
     arrays = {
         "visit": visit, "service": service, "demands": loads - drops, "pickups": pickups, "drops": drops, "mate": mate,
         "role": role, "kind": kind, "capacities": capacities, "penalty": penalties, "prices": prices,

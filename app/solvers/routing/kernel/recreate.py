@@ -82,10 +82,20 @@ def sort_key(m: Any, c: int, by: int) -> float:
 
 
 @compiled
-def recreate(m: Any) -> None:
-    """Insert each visit of the pool at its cheapest place, or leave it out where that costs more than its penalty."""
+def recreate(m: Any, most: float) -> None:
+    """Insert each visit of the pool at its cheapest place, or leave it out where that costs more than its penalty.
+
+    Ends early where the plan costs more than `most` already without those that still wait: each only adds to it.
+    """
+    waiting = 0.0
+    if m.adding:
+        for j in range(m.pool_size):
+            waiting += amounts(m.penalty)[whole(m.pool)[j]]
     for j in range(m.pool_size):
+        if m.adding and m.cost - waiting > most:
+            return
         c = long(whole(m.pool)[j])
+        waiting -= amounts(m.penalty)[c]
         if nodes(m)[c].route >= 0:
             continue
         if m.paired and whole(m.mate)[c] >= 0:

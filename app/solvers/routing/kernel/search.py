@@ -114,7 +114,7 @@ def fill(memory: Any) -> None:
             continue
         whole(m.pool)[0] = c
         m.pool_size = 1
-        recreate(m)
+        recreate(m, math.inf)
     m.thorough = 0
     m.balance = imbalance(m)
     keep(m)
@@ -133,12 +133,13 @@ def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> 
         m.saved_nodes = 0
         m.saved_routes = 0
         cost, balance = m.cost, m.balance
+        limit = cost + balance - temperature * math.log(1.0 - roll(dice(m)))
+        promising = limit + (max(PROMISING_TEMPERATURES * temperature, reach) if m.joins > 0 else 0.0)
         ruin(m)
         order_pool(m)
-        recreate(m)
+        recreate(m, promising)
         m.balance = imbalance(m)
-        limit = cost + balance - temperature * math.log(1.0 - roll(dice(m)))
-        if m.joins > 0 and m.cost < limit + max(PROMISING_TEMPERATURES * temperature, reach):
+        if m.joins > 0 and m.cost < promising:
             improve_locally(m)
         if m.cost + m.balance < limit:
             if m.cost + m.balance < m.best_cost - SMALLEST_GAIN:

@@ -10,7 +10,7 @@ from app.solvers.progress import Progress
 from app.solvers.routing import engine, refinement
 from app.solvers.routing.checker import check
 from app.solvers.routing.engine import solve
-from app.solvers.routing.problem import Location, Pair, RoutingProblem, Vehicle, Visit
+from app.solvers.routing.problem import Break, DrivingRule, Location, Pair, RoadEstimate, RoutingProblem, Vehicle, Visit
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
@@ -276,3 +276,20 @@ def test_every_answer_can_be_driven_and_accounts_for_every_visit(
 @given(posed=everything.problems())
 def test_whatever_rules_are_on_every_answer_holds_them(posed: RoutingProblem) -> None:
     assert check(posed, solve(posed, stop=StoppingRule(iterations=40))) == []
+
+
+BIKES = {"bike": RoadEstimate(detour_factor=1.2, speed_metres_per_second=4.0)}
+RULES_OF_WHOLE_ROUTES: list[dict[str, Any]] = [
+    {"breaks": (Break(windows=(window(200, 300),), duration_seconds=30 * MINUTE),)},
+    {"driving_rule": DrivingRule(max_work_seconds=120 * MINUTE, break_seconds=15 * MINUTE)},
+    {"reload_locations": (0,), "max_trips": 3},
+]
+
+
+@pytest.mark.parametrize("rule", RULES_OF_WHOLE_ROUTES)
+def test_bikes_and_vans_in_one_fleet_keep_the_rules_of_whole_routes(rule: dict[str, Any]) -> None:
+    posed = scattered(refinement.FEWEST_VISITS + 5, vehicles=6, **rule)
+    bikes = tuple(replace(one, profile="bike") if at % 2 else one for at, one in enumerate(posed.vehicles))
+    posed = replace(posed, vehicles=bikes, roads=BIKES)
+    solution = solve(posed, stop=STOP)
+    assert (check(posed, solution), left(solution)) == ([], {})
