@@ -49,6 +49,8 @@ INSISTENCE, MOST_INSISTENCE = 2.0, 64.0
 RECOMBINED_AT = (0.8, 0.9, 1.0)
 RECOMBINATION_SHARE = 0.03
 MOST_RECOMBINATION_SECONDS = 20.0
+# With more visits no better plan is found in that time.
+MOST_RECOMBINED = 3_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,7 @@ class _Rounds:
         self._best: Found | None = None
         self._iterations = 0
         self._dice = np.random.SeedSequence(seed)
-        self._routes = Pool(whole) if schedule.recombines else None
+        self._routes = Pool(whole) if schedule.recombines and whole.data.visit_count <= MOST_RECOMBINED else None
         self._recombined_after = {round(schedule.rounds * share) for share in RECOMBINED_AT}
         self._trials = Trials()
         self._insistence = np.ones(whole.data.visit_count)
@@ -171,7 +173,7 @@ class _Rounds:
 
 def recombine(pool: Pool, best: Found, budget: Budget) -> Found:
     """The best of all pooled routes, where that is better than the best plan."""
-    limit = budget.stop.seconds or budget.stop.processor_seconds or MOST_RECOMBINATION_SECONDS / RECOMBINATION_SHARE
+    limit = budget.seconds_allowed() or MOST_RECOMBINATION_SECONDS / RECOMBINATION_SHARE
     pool.add(best.plan)
     plan = pool.best(best.plan, seconds=min(RECOMBINATION_SHARE * limit, MOST_RECOMBINATION_SECONDS))
     if plan is None or not len(plan.kinds):

@@ -19,7 +19,9 @@ from app.solvers.routing.points import legs
 from app.solvers.routing.travel import Travel, blocks
 
 # With fewer routes in a part there is too little to exchange; only for the sake of a second part may they be fewer.
-ENOUGH_ROUTES, FEWEST_ROUTES = 16, 8
+# With windows routes cross each other more, and more of them belong together, up to so many visits.
+ENOUGH_ROUTES, ENOUGH_ROUTES_IN_TIME, FEWEST_ROUTES = 16, 40, 8
+ENOUGH_VISITS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +83,18 @@ def cut(whole: Whole, plan: Plan, *, size: int, seed: int) -> list[Part]:
     dice = np.random.default_rng(seed)
     routes = len(plan.kinds)
     wanted = max(round(n / size), 2)
-    count = max(1, min(wanted, max(routes // ENOUGH_ROUTES, min(2, routes // FEWEST_ROUTES))))
+    count = max(1, min(wanted, max(routes // _enough_routes(whole, routes), min(2, routes // FEWEST_ROUTES))))
     centres = _centres(whole, plan)
     sizes = np.diff(plan.starts)
     groups = _bisect(np.arange(routes), centres, sizes, count, dice)
     return _parts(whole, plan, groups, centres)
+
+
+def _enough_routes(whole: Whole, routes: int) -> int:
+    if whole.data.opens is None or not routes:
+        return ENOUGH_ROUTES
+    within = round(ENOUGH_VISITS * routes / whole.data.visit_count)
+    return min(max(within, ENOUGH_ROUTES), ENOUGH_ROUTES_IN_TIME)
 
 
 def first_parts(whole: Whole, *, size: int, seed: int) -> list[Part]:

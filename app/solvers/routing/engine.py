@@ -32,21 +32,23 @@ from app.solvers.stopping import StoppingRule
 
 SEARCHED = 0.9  # of the progress told
 # Each round cuts other parts, and costs each some hundredths of a second: that pays where it has so many of processor.
-PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.8, 6, 30
+PART_SIZE, PART_SECONDS_A_ROUND, FEWEST_ROUNDS, MOST_ROUNDS = 1_000, 0.4, 6, 30
 # The first plan comes at once; it tells how long routes will be.
 FILLING = Schedule(rounds=1, part_size=PART_SIZE, heat=0.1, cooling=0.5, recombines=False, eagerness=100.0)
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 # PyVRP improves parts for the rest, where each thousand visits have at least so many seconds of processor.
 KERNEL_SHARE, PYVRP_SECONDS = 0.75, 50.0
-LEAD_SHARE = 0.6
+# Where vehicles differ in size and price, PyVRP says which to take: on the whole, then part by part; then the kernel.
+LEAD_SHARE, MIXED_SHARE = 0.3, 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
-AFTER_LEAD, AFTER_ROUNDS = 0.0, 10
 # Temperatures in mean legs: the first grows with the seconds of processor per thousand visits, the last does not. A
 # plan that was filled from nothing has far too many routes: it is never begun with cooler than this.
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
 LEAST_HEAT_FROM_NOTHING = 1.5
 STEPS_A_SECOND = 100_000
+# From where that leaves off, at 0.6 of the budget, the temperature is 0.2 mean legs.
+SETTLED = Schedule(rounds=10, part_size=PART_SIZE, heat=3.0, cooling=LAST_HEAT / 3.0)
 RULED = Schedule(rounds=8, part_size=400, heat=0.6, cooling=0.05)
 
 
@@ -148,12 +150,8 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
         plan = found.plan
         if refinement.leads(flat):
             found = refinement.lead(flat, found, budget=budget, seed=seed, on_round=on_round, until=LEAD_SHARE)
-            if not AFTER_LEAD:
-                return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round)
-            per = seconds_per_thousand(whole, budget)
-            sch = schedule_for(per, is_from_nothing=False)
-            sch = replace(sch, heat=AFTER_LEAD, cooling=LAST_HEAT / AFTER_LEAD, rounds=AFTER_ROUNDS)
-            return anneal(whole, found.plan, schedule=sch, budget=budget, seed=seed, on_round=on_round)
+            found = refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round, until=MIXED_SHARE)
+            return anneal(whole, found.plan, schedule=SETTLED, budget=budget, seed=seed, on_round=on_round)
     per_thousand = seconds_per_thousand(whole, budget)
     pays = per_thousand >= PYVRP_SECONDS and refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0

@@ -62,9 +62,9 @@ def _knows(flat: Flat, part: Part) -> bool:
 def lead(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound, until: float) -> Found:
     """A search of the whole on each core until so much of the budget is gone; then the best of all their routes."""
     part, pool_of_routes = _all(flat), Pool(flat.whole)
-    share = max(0.0, until - budget.share())
+    share = max(0.0, until - budget.share()) / -(-SEEDS // budget.stop.threads)
     with processes(budget.stop.threads) as pool:
-        tasks = [task_of(flat, part, budget=budget, share=share / SEEDS, seed=seed + at) for at in range(SEEDS)]
+        tasks = [task_of(flat, part, budget=budget, share=share, seed=seed + at) for at in range(SEEDS)]
         searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]
     budget.spent_elsewhere += sum(one.processor_seconds for one in searched)
     found = replace(found, iterations=found.iterations + sum(one.iterations for one in searched))
@@ -77,15 +77,15 @@ def lead(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRou
     return found
 
 
-def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound) -> Found:
-    """Uses what is left of the budget; the plan is never dearer than the one given."""
+def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound, until: float = 1.0) -> Found:
+    """Until so much of the budget is gone; the plan is never dearer than the one given."""
     stop = budget.stop
     dice = np.random.SeedSequence([seed, len(found.plan.kinds)])
     begun = budget.share()
-    rounds = _rounds(budget, begun)
+    rounds = _rounds(budget, until - begun)
     with processes(stop.threads) as pool:
         for number in range(rounds):
-            left = (1.0 - budget.share()) / (rounds - number)
+            left = (until - budget.share()) / (rounds - number)
             if left <= 0:
                 break
             parts = cut(flat.whole, found.plan, size=PART_SIZE, seed=int(dice.spawn(1)[0].generate_state(1)[0]))
@@ -103,16 +103,16 @@ def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnR
             found = (
                 Found(plan=plan, cost=cost, iterations=iterations) if better else replace(found, iterations=iterations)
             )
-            on_round(begun + (1 - begun) * (number + 1) / rounds, found)
+            on_round(begun + (until - begun) * (number + 1) / rounds, found)
     return found
 
 
-def _rounds(budget: Budget, begun: float) -> int:
+def _rounds(budget: Budget, share: float) -> int:
     stop = budget.stop
     seconds = stop.processor_seconds / stop.threads if stop.processor_seconds else stop.seconds
     if seconds is None:
         return MOST_ROUNDS // 3
-    return max(1, min(MOST_ROUNDS, round((1 - begun) * seconds / SECONDS_A_ROUND)))
+    return max(1, min(MOST_ROUNDS, round(share * seconds / SECONDS_A_ROUND)))
 
 
 def _best(flat: Flat, part: Part, searched: Searched) -> Plan:

@@ -7,6 +7,7 @@ needs no matrix of 10,000,000,000.
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,21 +50,25 @@ class Travel:
             return self.matrix.distances_metres[a, b], self.matrix.durations_seconds[a, b]
         return self._estimate(self.points[:, a], self.points[:, b])
 
-    def block(self, places: Places) -> TravelMatrix:
-        """A square matrix of these places only, in their order."""
+    def block(self, places: Places, *, kind: type[np.integer[Any]] = np.int64) -> TravelMatrix:
+        """A square matrix of these places only, in their order; one array for both where metres are seconds.
+
+        Some rows at a time: fresh memory for what lies between takes longer than working it out.
+        """
         kept = np.asarray(places, dtype=np.int64)
-        if self.matrix is not None:
-            square = np.ix_(kept, kept)
-            metres = self.matrix.distances_metres[square]
-            same = self.matrix.durations_seconds is self.matrix.distances_metres
-            seconds = metres if same else self.matrix.durations_seconds[square]
-            return TravelMatrix(distances_metres=metres, durations_seconds=seconds)
-        points = self.points[:, kept]
-        metres = np.empty((len(kept), len(kept)), np.int64)
-        seconds = np.empty_like(metres)
+        metres = np.empty((len(kept), len(kept)), kind)
+        points, given = self.points[:, kept] if self.matrix is None else self.points, self.matrix
+        same = given is not None and given.durations_seconds is given.distances_metres
+        seconds = metres if same else np.empty_like(metres)
         for first in range(0, len(kept), ROWS_AT_ONCE):
             rows = slice(first, first + ROWS_AT_ONCE)
-            metres[rows], seconds[rows] = self._estimate(points[:, rows, None], points[:, None, :])
+            if given is None:
+                metres[rows], seconds[rows] = self._estimate(points[:, rows, None], points[:, None, :])
+                continue
+            square = kept[rows, None], kept[None, :]
+            metres[rows] = given.distances_metres[square]
+            if not same:
+                seconds[rows] = given.durations_seconds[square]
         return TravelMatrix(distances_metres=metres, durations_seconds=seconds)
 
     def _estimate(self, origins: NDArray[np.float64], destinations: NDArray[np.float64]) -> tuple[Integers, Integers]:
@@ -80,13 +85,18 @@ def on_sphere(locations: Sequence[Location]) -> NDArray[np.float64]:
     return np.array([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
 
 
-def blocks(travels: Sequence[Travel], places: Places) -> tuple[Integers, Integers]:
+def blocks(travels: Sequence[Travel], places: Places) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Metres and seconds among these places, [profile, from, to]; one and the same array where they are the same."""
-    found = [travel.block(places) for travel in travels]
-    metres = np.stack([one.distances_metres for one in found])
+    found = [travel.block(places, kind=np.int32) for travel in travels]
+    metres = _stacked([one.distances_metres for one in found])
     if all(one.durations_seconds is one.distances_metres for one in found):
         return metres, metres
-    return metres, np.stack([one.durations_seconds for one in found])
+    return metres, _stacked([one.durations_seconds for one in found])
+
+
+def _stacked(matrices: Sequence[NDArray[Any]]) -> NDArray[np.int32]:
+    """[profile, from, to]; one alone is not copied."""
+    return np.asarray(matrices[0][None] if len(matrices) == 1 else np.stack(matrices), dtype=np.int32)
 
 
 def travel_of(problem: RoutingProblem, profile: str) -> Travel:
