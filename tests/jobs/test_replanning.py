@@ -17,7 +17,6 @@ from app.models import (
     Driver,
     ExceptionCase,
     ExceptionState,
-    FulfilmentNode,
     JobKind,
     Order,
     Route,
@@ -27,14 +26,9 @@ from app.models import (
     Stop,
     StopState,
 )
-from app.orchestration.plans.drafting import Answer
-from app.orchestration.plans.problem import pose
-from app.orchestration.plans.replanning import Replanned, Settled, adopt, settled
-from app.orchestration.plans.under_way import UnderWay, under_way
-from app.solvers.routing.engine import solve
-from app.solvers.stopping import StoppingRule
+from app.orchestration.plans.replanning import Replanned, adopt
 from tests.client import DISPATCHER, Client
-from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, set_room, stops
+from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, searched, set_room, stops
 from tests.factories.planning import NOON, TOMORROW, orders, run
 
 
@@ -226,17 +220,6 @@ async def test_a_day_that_goes_as_planned_is_left_as_it_is(database: Database) -
     _, result = await run(database, JobKind.PLAN_ROUTES, REPLAN)
     assert set(result["replanned"].values()) == {0}
     assert [(route.id, route.version) for route in await routes(database)] == before
-
-
-async def searched(database: Database) -> tuple[UnderWay, Answer, Settled]:
-    """The day as it is, and what a search would change of it."""
-    async with database.reading() as session:
-        node, now = (await session.scalars(select(FulfilmentNode))).one(), clock.now()
-        found = await under_way(session, node=node, day=TOMORROW, now=now, leave_after=now + timedelta(minutes=5))
-    assert found is not None
-    problem = pose(found.loaded)
-    answer = Answer(solution=solve(problem, stop=StoppingRule(iterations=2_000), seed=1), problem=problem)
-    return found, answer, settled(found, answer)
 
 
 async def test_a_van_that_went_on_while_it_was_searched_keeps_its_order(client: Client, database: Database) -> None:

@@ -94,7 +94,7 @@ async def to_plan(
     leave_after: datetime,
     absent: Collection[str] = (),
 ) -> Loaded:
-    """What the node has to deliver on so many local days, and with what. No van leaves before `leave_after`.
+    """What the node has to bring and collect on so many local days, and with what. No van leaves before `leave_after`.
 
     `absent`: drivers, by reference, who do not drive.
     """
@@ -195,12 +195,14 @@ async def _drops(session: AsyncSession, node: FulfilmentNode, ends: datetime) ->
         orders[order.id] = order
     back = await _back_at(session, [each.id for group in by_order.values() for each in group if each.attempt_count])
     return [
-        Drop(order=orders[order_id], shipments=group, release=_release(group, back))
+        Drop(order=orders[order_id], shipments=group, release=_release(orders[order_id], group, back))
         for order_id, group in by_order.items()
     ]
 
 
-def _release(shipments: Sequence[Shipment], back: dict[uuid.UUID, datetime]) -> datetime | None:
+def _release(order: Order, shipments: Sequence[Shipment], back: dict[uuid.UUID, datetime]) -> datetime | None:
+    if order.kind.is_collection:
+        return None
     times = [time for each in shipments for time in (each.not_before, back.get(each.id)) if time is not None]
     return max(times, default=None)
 

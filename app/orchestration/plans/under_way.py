@@ -2,7 +2,8 @@
 
 A driver at a stop, or on the way to one, serves it first. Goods in a van stay in it: their order may change, and a
 driver who stands in may bring them. Goods still at the node, on routes that have not left or late, may go with every
-van that is there. Reads only; replanning.py writes what comes of it.
+van that is there, and goods that are collected with every van at all. Reads only; replanning.py writes what comes of
+it.
 """
 
 import uuid
@@ -10,16 +11,28 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from math import ceil
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.geo import Point
-from app.models import Driver, FulfilmentNode, Route, RouteState, Stop, StopState
+from app.models import (
+    Driver,
+    FulfilmentNode,
+    Route,
+    RouteState,
+    Shipment,
+    Stop,
+    StopKind,
+    StopOutcome,
+    StopShipment,
+    StopState,
+)
 from app.orchestration.plans import published, queries
 from app.orchestration.plans.acquaintance import acquainted
-from app.orchestration.plans.loaded import Drop, Loaded, Standing, Van
+from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Standing, Van
 from app.orchestration.plans.published import Driven, Published
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
@@ -62,10 +75,18 @@ async def under_way(
     driven = [each for each in published_routes if each.id not in entangled]
     stand_ins = _stand_ins(driven, fresh.vans, absent, taken={each.route.driver_id for each in published_routes})
     lost = {each.id for each in driven if each.id not in stand_ins and not _is_there(each, absent)}
-    last = await _last_visited(session, driven)
+    last, on_board = await _last_visited(session, driven), await _on_board(session, driven)
     vans = [
         replace(
-            _van(each, stand_ins.get(each.id), stops.get(each.id, ()), last.get(each.route.id), node, now=now),
+            _van(
+                each,
+                stand_ins.get(each.id),
+                stops.get(each.id, ()),
+                last.get(each.route.id),
+                node,
+                on_board=on_board.get(each.route.id, (0, 0)),
+                now=now,
+            ),
             free_from=max(leave_after, each.route.planned_start),
             free_until=published.free_until(each, published_routes),
         )
@@ -77,7 +98,7 @@ async def under_way(
     served = [
         _begun(released(drop, routes), stops, now=now)
         for drop in goods
-        if drop.drafted in routes and (drop.drafted not in lost or not drop.is_loaded)
+        if drop.drafted in routes and (drop.drafted not in lost or _is_free(drop, stops))
     ]
     on_routes = await acquainted(session, node=node, drops=served, rules=planning, now=now)
     known, busy = {drop.order.id for drop in goods}, {each.route.vehicle_id for each in published_routes}
@@ -128,6 +149,33 @@ async def _last_visited(session: AsyncSession, driven: Sequence[Driven]) -> dict
     return {stop.route_id: stop for stop in found}
 
 
+async def _on_board(session: AsyncSession, driven: Sequence[Driven]) -> dict[uuid.UUID, tuple[int, int]]:
+    """Route -> grams and millilitres that its van brings back: what it collected, and what it could not hand over."""
+    collected = and_(col(Stop.kind) != StopKind.DELIVERY, col(Stop.outcome) != StopOutcome.FAILED)
+    undelivered = and_(
+        col(Stop.kind) == StopKind.DELIVERY,
+        or_(col(Stop.outcome) == StopOutcome.FAILED, col(Stop.state) == StopState.SKIPPED),
+    )
+    left = [each.route.id for each in driven if each.route.state is RouteState.IN_PROGRESS]
+    found = await session.execute(
+        select(col(Stop.route_id), func.sum(col(Shipment.weight_kg)), func.sum(col(Shipment.volume_l)))
+        .join(StopShipment, col(StopShipment.stop_id) == col(Stop.id))
+        .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
+        .where(one_of(Stop.route_id, left), or_(collected, undelivered))
+        .group_by(col(Stop.route_id))
+    )
+    return {
+        route_id: (ceil(weight * GRAMS_PER_KG), ceil(volume * MILLILITRES_PER_LITRE))
+        for route_id, weight, volume in found.all()
+    }
+
+
+def _is_free(drop: Drop, stops: Mapping[str, Sequence[Stop]]) -> bool:
+    """Whether others may go there when its route has no driver: not to goods in the van, nor where that one is."""
+    mine = (stop for stop in stops[drop.drafted or ""] if stop.order_id == drop.order.id)
+    return not drop.is_loaded and all(stop.state is StopState.PENDING for stop in mine)
+
+
 def _van(
     driven: Driven,
     stand_in: Driver | None,
@@ -135,13 +183,15 @@ def _van(
     last: Stop | None,
     node: FulfilmentNode,
     *,
+    on_board: tuple[int, int],
     now: datetime,
 ) -> Van:
     driver = stand_in or driven.driver
     assert driver is not None, "routes without a driver are left out"
     standing = None
     if driven.route.state is RouteState.IN_PROGRESS:
-        standing = stand(stops, last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
+        home = Point(latitude=node.latitude, longitude=node.longitude)
+        standing = replace(stand(stops, last, home=home, now=now), on_board=on_board)
     return Van(vehicle=driven.vehicle, driver=driver, free_from=now, route_id=driven.route.id, standing=standing)
 
 
@@ -171,7 +221,7 @@ def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetim
 
 def released(drop: Drop, routes: Mapping[str, Route]) -> Drop:
     """Goods of a failed attempt may still be on the road; when their route leaves, they are back. Pure."""
-    if drop.is_loaded or not any(shipment.attempt_count for shipment in drop.shipments):
+    if drop.is_loaded or drop.is_collection or not any(shipment.attempt_count for shipment in drop.shipments):
         return drop
     return replace(drop, release=routes[drop.drafted or ""].planned_start)
 

@@ -55,9 +55,10 @@ def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
 
 
 def _under_way(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> routing.Vehicle:
-    """The rest of a route: nothing can join it any more, so that what limits a whole route no longer matters."""
+    """The rest of a route: no goods can join it any more, so that what limits a whole route no longer matters."""
     return replace(
         vehicle,
+        capacities=_room(vehicle, standing, loaded),
         start_location=loaded.place_at(standing.place),
         fixed_cost=0.0,
         max_stops=None,
@@ -65,6 +66,15 @@ def _under_way(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> 
         regular_seconds=None,
         reload_locations=(),
         frozen_visit_ids=tuple(str(order) for order in standing.first),
+    )
+
+
+def _room(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> tuple[int, ...]:
+    """What it can carry beside what is on its way back. What it still has to bring fits: it is on board."""
+    to_bring = [drop.load for drop in loaded.drops if drop.is_loaded and drop.drafted == vehicle.id]
+    return tuple(
+        max(most - back, sum(loads))
+        for most, back, *loads in zip(vehicle.capacities, standing.on_board, *to_bring, strict=True)
     )
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.geo import Point, great_circle_metres
-from app.models import Driver, Shipment, Vehicle
+from app.models import Driver, OrderKind, Shipment, Vehicle
+from app.orchestration.plans.drafting import highest_load
 from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.plans.problem import pose
 from app.orchestration.policies.documents import parse
@@ -176,6 +177,29 @@ def test_goods_in_a_van_stay_with_its_driver_whatever_the_territory() -> None:
     loaded = replace(drop, drafted=van.id, is_loaded=True)
     (visit,) = posed({"driverTerritories": [north]}, drops=[loaded], vans=[van]).visits
     assert visit.territory is None
+
+
+def test_what_is_collected_rides_to_the_node_and_is_tried_again_from_when_it_may_be() -> None:
+    drop = a_drop()
+    drop.order.kind = OrderKind.RETURN
+    (visit,) = posed(drops=[drop]).visits
+    assert (visit.demand, visit.pickup, visit.release_seconds) == ((0, 0), (1_500, 2_000), None)
+    drop.shipments[0].attempt_count, drop.shipments[0].not_before = 1, at(15)
+    (visit,) = posed(drops=[drop]).visits
+    assert visit.windows == (TimeWindow(start_seconds=15 * 3_600, end_seconds=48 * 3_600),)
+    assert posed(drops=[drop], now=at(16)).visits[0].windows == ()
+
+
+def test_a_route_shows_the_most_that_is_on_board_at_any_time() -> None:
+    first, second, back = a_drop(), a_drop(), a_drop()
+    back.order.kind = OrderKind.RETURN
+    back.shipments[0].weight_kg = 4.0
+    problem = posed(drops=[first, second, back])
+    terms = Terms(problem)
+    order = terms.order([str(drop.order.id) for drop in (first, back, second)])
+    timed = timetable(terms, problem.vehicles[0], order)
+    assert timed is not None
+    assert (timed.load, highest_load(timed)) == ((3_000, 4_000), (5_500, 4_000))
 
 
 def test_each_day_of_a_horizon_has_its_own_shift() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.geo import Point
-from app.models import Route, Stop, StopState
+from app.models import OrderKind, Route, Stop, StopState
 from app.orchestration.plans.loaded import Drop, Standing, Van
 from app.orchestration.plans.under_way import MARGIN, released, stand
 from app.orchestration.travel import drive_seconds
@@ -77,6 +77,32 @@ def test_goods_on_board_are_brought_by_their_van_alone_and_it_brings_no_others()
     wrong = check_orders(problem, {away.id: [first.id, second.id]})
     assert [violation.code for violation in wrong] == ["NOT_ALLOWED"]
     assert "FROZEN" in {violation.code for violation in check_orders(problem, {spare.id: [second.id]})}
+
+
+def test_a_van_that_has_left_may_collect_as_far_as_there_is_room_beside_what_it_brings_back() -> None:
+    on_board, back = a_drop(), a_drop()
+    back.order.kind, back.shipments[0].weight_kg = OrderKind.RETURN, 4.0
+    standing = stand([a_stop(on_board, StopState.EN_ROUTE)], None, home=HOME, now=NOON)
+    problem = under_way([on_board], standing, back)
+    away, _ = problem.vehicles
+    brought, collected = problem.visits
+    assert (brought.demand, brought.pickup) == ((1_500, 2_000), ())
+    assert (collected.demand, collected.pickup) == ((0, 0), (4_000, 2_000))
+    assert collected.allowed_vehicle_ids is None
+    assert check_orders(problem, {away.id: [brought.id, collected.id]}) == []
+    for grams, broken in ((496_000, []), (496_001, ["CAPACITY"]), (499_999, ["CAPACITY"])):
+        full = under_way([on_board], replace(standing, on_board=(grams, 0)), back)
+        found = check_orders(full, {away.id: [brought.id, collected.id]})
+        assert [violation.code for violation in found] == broken
+        assert check_orders(full, {away.id: [brought.id], full.vehicles[1].id: [collected.id]}) == []
+
+
+def test_a_van_at_the_door_of_a_collection_makes_it() -> None:
+    back = a_drop()
+    back.order.kind = OrderKind.PICKUP
+    standing = stand([a_stop(back, StopState.EN_ROUTE)], None, home=HOME, now=NOON)
+    problem = under_way([], standing, back)
+    assert problem.visits[0].allowed_vehicle_ids == frozenset({problem.vehicles[0].id})
 
 
 def test_goods_of_a_failed_attempt_move_only_to_routes_that_leave_when_they_are_back() -> None:

@@ -10,6 +10,7 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.models import FailureReason, MilestoneKind, OrderState, Shipment, ShipmentState
 from app.orchestration.orders.policies import NEXT as ORDER_NEXT
+from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies.documents import PolicyDocument
 from app.orchestration.shipments.failures import RULES, after_failure
 from app.orchestration.shipments.milestones import missing_steps
@@ -81,6 +82,17 @@ def test_the_order_is_where_its_shipments_are(
     for event in order_events(state, shipments, is_all_delivered=is_all_delivered):
         state = ORDER_NEXT[state, event]
     assert state is after
+
+
+def test_an_order_whose_goods_are_collected_ends_when_they_are_at_the_node() -> None:
+    fulfilling, returned = OrderState.IN_FULFILMENT, [ShipmentState.RETURNED]
+    assert order_events(fulfilling, [ShipmentState.RETURNING], is_all_delivered=False) == []
+    assert order_events(fulfilling, returned, is_all_delivered=True) == [OrderEvent.COMPLETE]
+    partly = order_events(fulfilling, returned, is_all_delivered=False, is_any_delivered=True)
+    assert partly == [OrderEvent.COMPLETE_PARTIALLY]
+    assert order_events(fulfilling, [ShipmentState.LOST], is_all_delivered=False) == [OrderEvent.FAIL]
+    assert order_events(fulfilling, [ShipmentState.CANCELLED], is_all_delivered=False) == [OrderEvent.FAIL]
+    assert order_events(OrderState.ALLOCATED, [ShipmentState.CANCELLED], is_all_delivered=False) == []
 
 
 def test_every_reason_has_a_rule() -> None:
