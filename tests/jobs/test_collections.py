@@ -41,6 +41,7 @@ from tests.factories.customers import Customer
 from tests.factories.days import PLAN, REPLAN, device, driver_of, events, routes, searched, stops
 from tests.factories.devices import Device, event
 from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run, third_party
+from tests.factories.tendering import rules
 
 R = "RECORDED"
 RETURN, PICKUP = OrderKind.RETURN, OrderKind.PICKUP
@@ -189,6 +190,28 @@ async def test_a_mixed_route_brings_before_it_collects_and_shows_its_highest_loa
     assert (await stock(database, "APPLE"), await stock(database, "PEAR")) == ((47, 0, 0), (53, 0, 0))
     states = [found.state for found in (await shipments(database)).values()]
     assert sorted(state.value for state in states) == ["DELIVERED"] * 3 + ["RETURNED"] * 3
+
+
+async def test_where_pickups_come_last_no_delivery_goes_behind_one(client: Client, database: Database) -> None:
+    await a_network(database, carriers=[own_fleet()], vans=1)
+    await rules(database, planning={"pickupsLast": True})
+    await orders(database, 3)
+    await orders(database, 3, prefix="B", sku="PEAR", kind=RETURN)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    await run(database, JobKind.PLAN_ROUTES, PLAN)
+    (route,) = await routes(database)
+    found = await stops(database, route)
+    assert [stop.kind for stop in found] == [StopKind.DELIVERY] * 3 + [StopKind.RETURN] * 3
+    wanted = {
+        "stopId": to_global("Stop", found[0].id),
+        "toRouteId": to_global("Route", route.id),
+        "position": 6,
+        "expectedVersion": route.version,
+    }
+    data = await client.run(document("console.graphql", "ReassignStop"), {"input": wanted}, as_=DISPATCHER)
+    (error,) = data["reassignStop"]["userErrors"]
+    assert (error["code"], "BACKHAUL" in error["message"]) == ("RULES_BROKEN", True)
+    assert [stop.id for stop in await stops(database, route)] == [stop.id for stop in found]
 
 
 async def test_a_part_of_the_goods_is_collected(client: Client, database: Database) -> None:

@@ -10,7 +10,7 @@ from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, 
 from app.orchestration.policies.documents import Planning, VehicleKind
 from app.orchestration.travel import ROAD
 from app.solvers.routing import problem as routing
-from app.solvers.routing.problem import Break, DrivingRule, RoadEstimate, TimeWindow, TrafficProfile
+from app.solvers.routing.problem import Backhaul, Break, DrivingRule, RoadEstimate, TimeWindow, TrafficProfile
 
 SECONDS_AN_HOUR, SECONDS_A_MINUTE = 3_600, 60
 
@@ -50,12 +50,17 @@ def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
         max_trips=rules.max_trips,
         breaks=_breaks(rules, van.day_index),
         driving_rule=_driving_rule(rules),
+        backhaul=Backhaul.PICKUPS_LAST if rules.pickups_last else Backhaul.MIXED,
     )
     return found if van.standing is None else _under_way(found, van.standing, loaded)
 
 
 def _under_way(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> routing.Vehicle:
-    """The rest of a route: no goods can join it any more, so that what limits a whole route no longer matters."""
+    """The rest of a route: no goods can join it any more, so that what limits a whole route no longer matters.
+
+    Who is about to collect before all is delivered, as a dispatcher or driver may, delivers the rest all the same.
+    """
+    is_collecting = any(drop.is_collection and drop.order.id in standing.first for drop in loaded.drops)
     return replace(
         vehicle,
         capacities=_room(vehicle, standing, loaded),
@@ -65,6 +70,7 @@ def _under_way(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> 
         max_duration_seconds=None,
         regular_seconds=None,
         reload_locations=(),
+        backhaul=Backhaul.MIXED if is_collecting else vehicle.backhaul,
         frozen_visit_ids=tuple(str(order) for order in standing.first),
     )
 

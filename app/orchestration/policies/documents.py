@@ -139,7 +139,8 @@ class Planning(Part):
     `change_minor` is the price of another vehicle than the node's latest draft, or the published route, has for an
     order; `familiarity_minor` is a bonus for a driver who has been at its door in the last four weeks. `together_by`
     and `apart_by` are keys of orders' metadata: those with the same value go on one vehicle, or no two of them do.
-    Goods of two kinds of `never_together` are never on one vehicle.
+    Goods of two kinds of `never_together` are never on one vehicle. `pickups_last`: nothing is delivered any more once
+    something is collected.
     """
 
     setup_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
@@ -159,6 +160,7 @@ class Planning(Part):
     together_by: str | None = None
     apart_by: str | None = None
     never_together: tuple[tuple[str, str], ...] = ()
+    pickups_last: bool = False
     driver_territories: tuple[DriverTerritory, ...] = ()
     vehicle_kinds: dict[Annotated[str, Field(min_length=1, max_length=40)], VehicleKind] = Field(default_factory=dict)
     traffic: tuple[TrafficBand, ...] = ()

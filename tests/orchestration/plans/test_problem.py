@@ -190,6 +190,17 @@ def test_what_is_collected_rides_to_the_node_and_is_tried_again_from_when_it_may
     assert posed(drops=[drop], now=at(16)).visits[0].windows == ()
 
 
+def test_where_pickups_come_last_nothing_is_delivered_after_one() -> None:
+    first, second, back = a_drop(), a_drop(), a_drop()
+    back.order.kind = OrderKind.RETURN
+    one, two, three = (str(drop.order.id) for drop in (first, second, back))
+    for rules, broken in (({}, []), ({"pickupsLast": True}, ["BACKHAUL"])):
+        problem = posed(rules, drops=[first, second, back])
+        (van,) = problem.vehicles
+        assert [found.code for found in check_orders(problem, {van.id: [one, three, two]})] == broken
+        assert check_orders(problem, {van.id: [one, two, three]}) == []
+
+
 def test_a_route_shows_the_most_that_is_on_board_at_any_time() -> None:
     first, second, back = a_drop(), a_drop(), a_drop()
     back.order.kind = OrderKind.RETURN
