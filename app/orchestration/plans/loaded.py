@@ -53,6 +53,10 @@ class Van:
         """The vehicle of the problem."""
         return f"{self.vehicle.id}@{self.day_index}" if self.route_id is None else str(self.route_id)
 
+    def ends_anywhere(self, rules: Planning) -> bool:
+        """Whether its route ends with its last service; it does not where another route of the vehicle follows."""
+        return rules.ends_anywhere(self.vehicle.kind) and self.free_until is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:

@@ -35,12 +35,13 @@ LONGEST_WAIT = timedelta(days=30)
 class Fleet:
     """The vehicles of the problem: by carrier, those that are under way, and by driver.
 
-    `held`: order -> the vehicle that is at its door, or on the way there.
+    `held`: order -> the vehicle that is at its door, or on the way there. `coming_back`: those that end at the node.
     """
 
     of_carrier: Mapping[uuid.UUID, frozenset[str]]
     under_way: frozenset[str]
     held: Mapping[uuid.UUID, str]
+    coming_back: frozenset[str]
     of_driver: Mapping[uuid.UUID, frozenset[str]]
     count: int
 
@@ -75,6 +76,7 @@ def _fleet(loaded: Loaded, vehicles: tuple[Vehicle, ...]) -> Fleet:
         of_carrier={carrier: frozenset(ids) for carrier, ids in carriers.items()},
         under_way=frozenset(van.id for van in loaded.vans if van.standing is not None),
         held={order: van.id for van in loaded.vans if van.standing is not None for order in van.standing.first},
+        coming_back=frozenset(van.id for van in loaded.vans if not van.ends_anywhere(loaded.planning)),
         of_driver={driver: frozenset(ids) for driver, ids in drivers.items()},
         count=len(loaded.vans),
     )
@@ -113,7 +115,7 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
 def _allowed(drop: Drop, fleet: Fleet) -> frozenset[str]:
     """The van that the goods are in, or that is at their door; else those of the carrier.
 
-    One that has left can collect goods, but bring none that it has not got.
+    One that has left can collect goods, but bring none that it has not got. Who does not come back collects nothing.
     """
     if drop.is_loaded:
         return frozenset({drop.drafted or ""})
@@ -123,7 +125,7 @@ def _allowed(drop: Drop, fleet: Fleet) -> frozenset[str]:
     if len(carriers) != 1:
         return frozenset()
     own = fleet.of_carrier.get(next(iter(carriers)), frozenset())
-    return own if drop.is_collection else own - fleet.under_way
+    return own & fleet.coming_back if drop.is_collection else own - fleet.under_way
 
 
 def _change(drop: Drop, loaded: Loaded) -> int:

@@ -245,7 +245,7 @@ async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> d
 def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:
     """A route that has not left, as it will be driven."""
     route.planned_start = loaded.midnight + timedelta(seconds=timed.start_seconds)
-    route.planned_end = loaded.midnight + timedelta(seconds=timed.end_seconds)
+    route.planned_end = loaded.midnight + timedelta(seconds=max(timed.end_seconds, timed.start_seconds + 1))
     route.distance_metres, route.duration_seconds = timed.distance_metres, timed.duration_seconds
     route.cost_minor = round(timed.cost)
     weight, volume = highest_load(timed)

@@ -30,7 +30,7 @@ def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
     found = routing.Vehicle(
         id=van.id,
         start_location=0,
-        end_location=0,
+        end_location=None if van.ends_anywhere(rules) else 0,
         shift=TimeWindow(start_seconds=loaded.seconds(starts), end_seconds=loaded.seconds(ends)),
         capacities=(int(row.max_weight_kg * GRAMS_PER_KG), int(row.max_volume_l * MILLILITRES_PER_LITRE)),
         fixed_cost=float(row.fixed_minor),

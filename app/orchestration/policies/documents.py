@@ -108,11 +108,15 @@ class TrafficBand(Part):
 
 
 class VehicleKind(Part):
-    """How vehicles of a kind differ from a van: how fast they drive and are at the door, and whether traffic slows."""
+    """How vehicles of a kind differ from a van: how fast they drive and are at the door, and whether traffic slows.
+
+    `ends_anywhere`: a route ends with its last service, as a courier's does; so nothing is collected on it.
+    """
 
     speed_factor: Annotated[float, Field(gt=0, le=3)] = 1.0
     service_factor: Annotated[float, Field(gt=0, le=5)] = 1.0
     in_traffic: bool = True
+    ends_anywhere: bool = False
 
 
 class Area(Part):
@@ -164,6 +168,11 @@ class Planning(Part):
     driver_territories: tuple[DriverTerritory, ...] = ()
     vehicle_kinds: dict[Annotated[str, Field(min_length=1, max_length=40)], VehicleKind] = Field(default_factory=dict)
     traffic: tuple[TrafficBand, ...] = ()
+
+    def ends_anywhere(self, kind: str) -> bool:
+        """Whether the routes of vehicles of this kind end with their last service."""
+        found = self.vehicle_kinds.get(kind)
+        return found is not None and found.ends_anywhere
 
     @model_validator(mode="after")
     def _traffic_covers_the_day(self) -> Self:

@@ -190,6 +190,19 @@ def test_what_is_collected_rides_to_the_node_and_is_tried_again_from_when_it_may
     assert posed(drops=[drop], now=at(16)).visits[0].windows == ()
 
 
+def test_a_kind_that_ends_anywhere_does_so_and_collects_nothing() -> None:
+    rules = {"vehicleKinds": {"courier": {"endsAnywhere": True}, "bike": {}}}
+    courier, bike, back = a_van(), a_van(), a_drop()
+    courier.vehicle.kind, bike.vehicle.kind = "courier", "bike"
+    back.order.kind = OrderKind.PICKUP
+    problem = posed(rules, drops=[a_drop(), back], vans=[courier, bike])
+    assert [vehicle.end_location for vehicle in problem.vehicles] == [None, 0]
+    brought, collected = problem.visits
+    assert (brought.allowed_vehicle_ids, collected.allowed_vehicle_ids) == (None, frozenset({bike.id}))
+    again = posed(rules, vans=[replace(courier, free_until=at(15))])
+    assert again.vehicles[0].end_location == 0
+
+
 def test_where_pickups_come_last_nothing_is_delivered_after_one() -> None:
     first, second, back = a_drop(), a_drop(), a_drop()
     back.order.kind = OrderKind.RETURN
