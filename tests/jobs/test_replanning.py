@@ -30,6 +30,7 @@ from app.orchestration.plans.replanning import Replanned, adopt
 from tests.client import DISPATCHER, Client
 from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, searched, set_room, stops
 from tests.factories.planning import NOON, TOMORROW, orders, run
+from tests.factories.tendering import rules
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +154,56 @@ def turns(values: list[float]) -> int:
     """How often a way turns back."""
     steps = [after - before for before, after in pairwise(values) if after != before]
     return sum((one > 0) != (other > 0) for one, other in pairwise(steps))
+
+
+ALL_DAY = {"minutes": 30, "fromMinute": 0, "toMinute": 1_439}
+
+
+async def test_a_lunch_that_a_driver_has_taken_and_the_work_since_count(client: Client, database: Database) -> None:
+    await a_day(database, 4, vans=1, room_kg=500)
+    await rules(database, planning={"lunch": ALL_DAY, "restAfterMinutes": 240, "restMinutes": 45})
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+
+    async def seen() -> tuple[bool, float, list[int]]:
+        found, answer, _ = await searched(database)
+        (van,), (vehicle,) = found.loaded.vans, answer.problem.vehicles
+        assert van.standing is not None
+        rest = (van.standing.at - on_road.minute(0)).total_seconds() - van.standing.worked_seconds
+        return van.standing.had_lunch, round(rest / 60), [each.duration_seconds for each in vehicle.breaks]
+
+    # The van has stood still for the minute between handover and departure.
+    assert await seen() == (False, 1, [1_800])
+    await on_road.outcomes(*on_road.visit(1, 56))
+    had_lunch, until, breaks = await seen()
+    assert (had_lunch, breaks) == (True, [])
+    # Leaving at 7 and arriving at 56, less twice the drive, is a rest of 45 minutes: work counts from its end.
+    assert until >= 7 + 45
+
+
+async def test_who_stands_in_has_had_no_lunch_yet(client: Client, database: Database) -> None:
+    await a_day(database, 4, vans=1, room_kg=500)
+    await rules(database, planning={"lunch": ALL_DAY})
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5), *on_road.visit(1, 56))
+    driver = await driver_of(database, route)
+    async with database.transaction() as session:
+        session.add(
+            Driver(
+                reference="D-NEW",
+                name="Nuno",
+                carrier_id=driver.carrier_id,
+                vehicle_id=driver.vehicle_id,
+                shift_start_minute=0,
+                shift_end_minute=1_439,
+            )
+        )
+        await session.execute(update(Driver).where(col(Driver.id) == driver.id).values(is_active=False))
+    found, answer, _ = await searched(database)
+    assert [stand_in.reference for stand_in in found.stand_ins.values()] == ["D-NEW"]
+    assert [each.duration_seconds for each in answer.problem.vehicles[0].breaks] == [1_800]
 
 
 async def test_a_colleague_of_the_same_van_takes_over_from_an_ill_driver_on_the_road(

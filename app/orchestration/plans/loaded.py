@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from math import ceil
 from zoneinfo import ZoneInfo
@@ -15,14 +15,17 @@ from app.orchestration.policies.documents import Planning, Promises
 from app.orchestration.travel import Cell, cell_of
 
 GRAMS_PER_KG, MILLILITRES_PER_LITRE = 1_000, 1_000
+# How far the way home may turn out longer than the estimate, before the rest of a route counts as impossible.
+MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """Where a van under way is: free at `place` from `at` on, once it has served the orders `first` there.
 
-    `back_by`: when it would be back if the rest of its route stayed as it is. `on_board`: grams and millilitres of what
-    it brings to its node: collected goods, and those that it could not hand over.
+    `back_by`: when it would be back if the rest of its route stayed as it is, with MARGIN. `on_board`: grams and
+    millilitres of what it brings to its node: collected goods, and those that it could not hand over. `had_lunch`: its
+    driver has rested for it; `worked_seconds`: since the last rest.
     """
 
     place: Point
@@ -30,6 +33,8 @@ class Standing:
     back_by: datetime
     first: Sequence[uuid.UUID] = ()
     on_board: tuple[int, int] = (0, 0)
+    had_lunch: bool = False
+    worked_seconds: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.geo import Point, great_circle_metres
@@ -251,6 +251,7 @@ def test_doors_within_ten_metres_are_one_place_where_the_van_parks_once() -> Non
     assert [stop.departure_seconds - stop.service_start_seconds for stop in apart.stops] == [210, 210]
 
 
+@settings(deadline=None)
 @given(
     latitude=st.floats(-89, 89, allow_nan=False),
     longitude=st.floats(-179, 179, allow_nan=False),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app.core.geo import Point
 from app.models import OrderKind, Route, Stop, StopState
-from app.orchestration.plans.loaded import Drop, Standing, Van
-from app.orchestration.plans.under_way import MARGIN, released, stand
+from app.orchestration.plans.loaded import MARGIN, Drop, Standing, Van
+from app.orchestration.plans.under_way import released, stand
 from app.orchestration.travel import drive_seconds
 from app.solvers.routing.checker import check_orders
 from app.solvers.routing.problem import Backhaul, RoutingProblem
