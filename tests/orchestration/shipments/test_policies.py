@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.models import FailureReason, MilestoneKind, OrderState, Shipment, ShipmentState
+from app.orchestration.events.catalogue import EVENT_TYPES
 from app.orchestration.orders.policies import NEXT as ORDER_NEXT
 from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies.documents import PolicyDocument
@@ -52,6 +53,7 @@ def test_no_sequence_of_events_leaves_a_terminal_state_or_takes_an_unknown_step(
 def test_every_state_can_be_reached_and_every_event_is_logged() -> None:
     assert set(NEXT.values()) | {ShipmentState.PENDING} == set(ShipmentState)
     assert set(LOG_TYPE) == set(ShipmentEvent)
+    assert set(LOG_TYPE.values()) <= EVENT_TYPES
     assert not {state for state, _ in NEXT} & TERMINAL
 
 
