@@ -18,6 +18,11 @@ class OrderKind(StrEnum):
     PICKUP = "PICKUP"
     RETURN = "RETURN"
 
+    @property
+    def is_collection(self) -> bool:
+        """Whether the goods are at the customer's door, and come to the node."""
+        return self is not OrderKind.DELIVERY
+
 
 class OrderState(StrEnum):
     """How far the promise is kept."""

@@ -18,6 +18,11 @@ class StopKind(StrEnum):
     PICKUP = "PICKUP"
     RETURN = "RETURN"
 
+    @property
+    def is_collection(self) -> bool:
+        """Whether goods come on board there."""
+        return self is not StopKind.DELIVERY
+
 
 class StopState(StrEnum):
     """How far the visit is."""

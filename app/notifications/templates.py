@@ -30,6 +30,9 @@ KINDS = (
     "delivered",
     "partially_delivered",
     "delivery_failed",
+    "collected",
+    "partially_collected",
+    "collection_failed",
     "rescheduled",
     "delay_expected",
     "returning",
@@ -48,6 +51,7 @@ class NextStep(StrEnum):
 
     RETRY = "RETRY"
     RETURN = "RETURN"
+    GIVE_UP = "GIVE_UP"
     UNKNOWN = "UNKNOWN"
 
 
@@ -56,6 +60,7 @@ class Values:
     """What a text may speak of. Times are instants; the text shows them in `zone`, the destination's.
 
     `next_step` and `next_window` say what follows a failed attempt; `stops_before` how many stops are before this one.
+    `is_collection`: the goods are collected at the recipient's door, which some texts say in other words.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Values:
     stops_before: int | None = None
     next_step: NextStep = NextStep.UNKNOWN
     next_window: Span | None = None
+    is_collection: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +102,7 @@ def render(kind: str, channel: Channel, locale: str, values: Values) -> Rendered
     language = language_of(locale)
     # What happened is always said, be it in general terms.
     words = {"reason": reason_in_words(None, locale), **_words(values, locale)}
-    found = _texts(language)["kinds"][kind]
+    found = _texts(language, values.is_collection)["kinds"][kind]
     try:
         subject, text = (_line(found[part], words) for part in ("subject", "text"))
         if channel is Channel.EMAIL:
@@ -114,7 +120,7 @@ def render(kind: str, channel: Channel, locale: str, values: Values) -> Rendered
 
 def headline(state: str, locale: str, values: Values) -> str:
     """One sentence on how things stand; `state` is an order's, or its shipment's while it is under way."""
-    sentences: dict[str, str] = _texts(language_of(locale))["headlines"]
+    sentences: dict[str, str] = _texts(language_of(locale), values.is_collection)["headlines"]
     if state not in sentences:
         raise Refusal("UNKNOWN_STATE", f"There is no headline for {state!r}. Known are {', '.join(sentences)}.")
     # A shipment that stays failed waits for another attempt: one without would be on its way back.
@@ -127,9 +133,9 @@ def has_headline(state: str) -> bool:
     return state in _texts(FALLBACK)["headlines"]
 
 
-def timeline_title(event_type: str, locale: str) -> str:
+def timeline_title(event_type: str, locale: str, *, is_collection: bool = False) -> str:
     """What happened, in a few words; an event that means nothing to a customer is an update."""
-    titles: dict[str, str] = _texts(language_of(locale))["timeline"]
+    titles: dict[str, str] = _texts(language_of(locale), is_collection)["timeline"]
     return titles.get(event_type, titles["OTHER"])
 
 
@@ -183,8 +189,16 @@ def _mail(found: Mapping[str, str], words: Mapping[str, Any], *, language: str, 
 
 
 @lru_cache
-def _texts(language: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+def _texts(language: str, is_collection: bool = False) -> dict[str, Any]:
+    found = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    return _laid_over(found, found["collections"]) if is_collection else found
+
+
+def _laid_over(texts: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """The texts, with others in their place where there are any."""
+    return texts | {
+        name: _laid_over(texts[name], other) if isinstance(other, dict) else other for name, other in others.items()
+    }
 
 
 @lru_cache(maxsize=1024)

@@ -28,6 +28,9 @@ URGENCY = {
     "delivered": Urgency.ESSENTIAL,
     "partially_delivered": Urgency.ESSENTIAL,
     "delivery_failed": Urgency.ESSENTIAL,
+    "collected": Urgency.ESSENTIAL,
+    "partially_collected": Urgency.ESSENTIAL,
+    "collection_failed": Urgency.ESSENTIAL,
     "rescheduled": Urgency.ESSENTIAL,
     "delay_expected": Urgency.ESSENTIAL,
 }

@@ -11,7 +11,7 @@ import strawberry
 from app.auth.principals import Principal
 from app.core.database import Session
 from app.core.errors import NotFound
-from app.models import Event, OrderState
+from app.models import Event, Order, OrderState, ShipmentState
 from app.notifications import templates
 from app.orchestration.accounts.queries import customer_of_token
 from app.orchestration.feedback import operations as feedback
@@ -165,15 +165,15 @@ def _shown(context: Context, view: TrackingView) -> TrackingType:
         reference=view.order.reference,
         state=view.order.state,
         headline=_headline(context, view),
-        timeline=[_line(event, view.order.locale) for event in view.events],
+        timeline=[_line(event, view.order) for event in view.events],
     )
 
 
-def _line(event: Event, locale: str) -> TrackingEventType:
-    reason = event.data.get("reason")
+def _line(event: Event, order: Order) -> TrackingEventType:
+    locale, reason = order.locale, event.data.get("reason")
     return TrackingEventType(
         at=event.at,
-        title=templates.timeline_title(event.type, locale),
+        title=templates.timeline_title(event.type, locale, is_collection=order.kind.is_collection),
         detail=None if reason is None else templates.reason_in_words(reason, locale),
     )
 
@@ -185,6 +185,8 @@ def _headline(context: Context, view: TrackingView) -> str:
     if view.order.state in (OrderState.ALLOCATED, OrderState.IN_FULFILMENT):
         says_more = shipment is not None and templates.has_headline(shipment.state)
         state = shipment.state if shipment is not None and says_more else OrderState.ALLOCATED
+    if view.order.kind.is_collection and view.stops_before is not None:
+        state = ShipmentState.OUT_FOR_DELIVERY  # a collection is planned until the van is at its door
     sender = Sender(
         public_url=settings.public_url,
         secret=settings.secret_key.get_secret_value(),

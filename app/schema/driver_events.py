@@ -80,7 +80,10 @@ class DeliveredItemInput:
         return Item(shipment_id=key, sku=self.sku, quantity=self.quantity, condition=self.condition)
 
 
-@strawberry.input(description="A handover. With items, what is not listed as GOOD or DAMAGED was not handed over.")
+@strawberry.input(
+    description="A handover at the door, to the recipient or, at a stop of kind PICKUP or RETURN, to the driver: then"
+    " `receivedBy` names who gave the goods. With items, what is not listed as GOOD or DAMAGED was not handed over."
+)
 class DeliveredInput:
     """Goods handed over."""
 

@@ -105,7 +105,8 @@ class RouteType(Node):
             return None
         behind = [row for row in rows if row.arrived_at is not None and row.state is not StopState.CANCELLED]
         here = max(behind, key=lambda row: row.arrived_at or row.planned_arrival) if behind else node
-        places = [here, *(row for row in rows if row.state in AHEAD), node]
+        end = await info.context.load(queries.end_nodes, self.row.id)
+        places = [here, *(row for row in rows if row.state in AHEAD), *([] if end is None else [end])]
         return cast(
             "JSON",
             {

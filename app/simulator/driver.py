@@ -64,7 +64,8 @@ class Driver:
         route = await self._current_route() or route  # late orders may have joined it
         moment = clock.now()
         if route["state"] != "IN_PROGRESS":
-            barcodes = [shipment["reference"] for stop in route["stops"] for shipment in stop["shipments"]]
+            loaded = [stop for stop in route["stops"] if stop["kind"] == "DELIVERY"]
+            barcodes = [shipment["reference"] for stop in loaded for shipment in stop["shipments"]]
             self._record(moment, loadScanned={"routeId": route["id"], "barcodes": barcodes})
             self._record(moment, routeStarted={"routeId": route["id"]})
             self._post()

@@ -1,10 +1,19 @@
 """A day that is planned and published, and what became of it."""
 
+from datetime import timedelta
+
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from app.core import clock
 from app.core.database import Database
 from app.models import Driver, Event, FulfilmentNode, JobKind, Route, Stop, StopState, Vehicle
+from app.orchestration.plans.drafting import Answer
+from app.orchestration.plans.problem import pose
+from app.orchestration.plans.replanning import Settled, settled
+from app.orchestration.plans.under_way import UnderWay, under_way
+from app.solvers.routing.engine import solve
+from app.solvers.stopping import StoppingRule
 from tests.client import Client
 from tests.factories.devices import Device
 from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, run
@@ -63,3 +72,14 @@ async def device(client: Client, database: Database, route: Route) -> Device:
 async def events(database: Database, type: str) -> list[Event]:
     async with database.reading() as session:
         return list(await session.scalars(select(Event).where(col(Event.type) == type).order_by(col(Event.position))))
+
+
+async def searched(database: Database) -> tuple[UnderWay, Answer, Settled]:
+    """The day as it is, and what a search would change of it."""
+    async with database.reading() as session:
+        node, now = (await session.scalars(select(FulfilmentNode))).one(), clock.now()
+        found = await under_way(session, node=node, day=TOMORROW, now=now, leave_after=now + timedelta(minutes=5))
+    assert found is not None
+    problem = pose(found.loaded)
+    answer = Answer(solution=solve(problem, stop=StoppingRule(iterations=2_000), seed=1), problem=problem)
+    return found, answer, settled(found, answer)

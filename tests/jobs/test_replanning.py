@@ -17,7 +17,6 @@ from app.models import (
     Driver,
     ExceptionCase,
     ExceptionState,
-    FulfilmentNode,
     JobKind,
     Order,
     Route,
@@ -27,15 +26,11 @@ from app.models import (
     Stop,
     StopState,
 )
-from app.orchestration.plans.drafting import Answer
-from app.orchestration.plans.problem import pose
-from app.orchestration.plans.replanning import Replanned, Settled, adopt, settled
-from app.orchestration.plans.under_way import UnderWay, under_way
-from app.solvers.routing.engine import solve
-from app.solvers.stopping import StoppingRule
+from app.orchestration.plans.replanning import Replanned, adopt
 from tests.client import DISPATCHER, Client
-from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, set_room, stops
+from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, searched, set_room, stops
 from tests.factories.planning import NOON, TOMORROW, orders, run
+from tests.factories.tendering import rules
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +156,56 @@ def turns(values: list[float]) -> int:
     return sum((one > 0) != (other > 0) for one, other in pairwise(steps))
 
 
+ALL_DAY = {"minutes": 30, "fromMinute": 0, "toMinute": 1_439}
+
+
+async def test_a_lunch_that_a_driver_has_taken_and_the_work_since_count(client: Client, database: Database) -> None:
+    await a_day(database, 4, vans=1, room_kg=500)
+    await rules(database, planning={"lunch": ALL_DAY, "restAfterMinutes": 240, "restMinutes": 45})
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+
+    async def seen() -> tuple[bool, float, list[int]]:
+        found, answer, _ = await searched(database)
+        (van,), (vehicle,) = found.loaded.vans, answer.problem.vehicles
+        assert van.standing is not None
+        rest = (van.standing.at - on_road.minute(0)).total_seconds() - van.standing.worked_seconds
+        return van.standing.had_lunch, round(rest / 60), [each.duration_seconds for each in vehicle.breaks]
+
+    # The van has stood still for the minute between handover and departure.
+    assert await seen() == (False, 1, [1_800])
+    await on_road.outcomes(*on_road.visit(1, 56))
+    had_lunch, until, breaks = await seen()
+    assert (had_lunch, breaks) == (True, [])
+    # Leaving at 7 and arriving at 56, less twice the drive, is a rest of 45 minutes: work counts from its end.
+    assert until >= 7 + 45
+
+
+async def test_who_stands_in_has_had_no_lunch_yet(client: Client, database: Database) -> None:
+    await a_day(database, 4, vans=1, room_kg=500)
+    await rules(database, planning={"lunch": ALL_DAY})
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5), *on_road.visit(1, 56))
+    driver = await driver_of(database, route)
+    async with database.transaction() as session:
+        session.add(
+            Driver(
+                reference="D-NEW",
+                name="Nuno",
+                carrier_id=driver.carrier_id,
+                vehicle_id=driver.vehicle_id,
+                shift_start_minute=0,
+                shift_end_minute=1_439,
+            )
+        )
+        await session.execute(update(Driver).where(col(Driver.id) == driver.id).values(is_active=False))
+    found, answer, _ = await searched(database)
+    assert [stand_in.reference for stand_in in found.stand_ins.values()] == ["D-NEW"]
+    assert [each.duration_seconds for each in answer.problem.vehicles[0].breaks] == [1_800]
+
+
 async def test_a_colleague_of_the_same_van_takes_over_from_an_ill_driver_on_the_road(
     client: Client, database: Database
 ) -> None:
@@ -226,17 +271,6 @@ async def test_a_day_that_goes_as_planned_is_left_as_it_is(database: Database) -
     _, result = await run(database, JobKind.PLAN_ROUTES, REPLAN)
     assert set(result["replanned"].values()) == {0}
     assert [(route.id, route.version) for route in await routes(database)] == before
-
-
-async def searched(database: Database) -> tuple[UnderWay, Answer, Settled]:
-    """The day as it is, and what a search would change of it."""
-    async with database.reading() as session:
-        node, now = (await session.scalars(select(FulfilmentNode))).one(), clock.now()
-        found = await under_way(session, node=node, day=TOMORROW, now=now, leave_after=now + timedelta(minutes=5))
-    assert found is not None
-    problem = pose(found.loaded)
-    answer = Answer(solution=solve(problem, stop=StoppingRule(iterations=2_000), seed=1), problem=problem)
-    return found, answer, settled(found, answer)
 
 
 async def test_a_van_that_went_on_while_it_was_searched_keeps_its_order(client: Client, database: Database) -> None:

@@ -1,9 +1,11 @@
 """Every text in every language, and what they say."""
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,12 +32,16 @@ VALUES = Values(
     next_window=(MORNING + timedelta(days=1), MORNING + timedelta(days=1, hours=4)),
 )
 BARE = Values(name="Ana", reference="4711", url="https://doorstep.example/t", zone=ZoneInfo("Europe/Berlin"))
+COLLECTION = replace(VALUES, is_collection=True)
 NEEDS = {"order_scheduled": "window", "rescheduled": "window", "pin_code": "pin"}
 
 
+@pytest.mark.parametrize("values", [VALUES, COLLECTION])
 @pytest.mark.parametrize(("kind", "channel", "locale"), list(product(KINDS, Channel, LANGUAGES)))
-def test_every_kind_is_written_for_every_channel_and_language(kind: str, channel: Channel, locale: str) -> None:
-    rendered = render(kind, channel, locale, VALUES)
+def test_every_kind_is_written_for_every_channel_and_language(
+    kind: str, channel: Channel, locale: str, values: Values
+) -> None:
+    rendered = render(kind, channel, locale, values)
     assert "4711" in rendered.text
     assert "\n" not in rendered.subject
     assert not {"{", "}", "None"} & set(rendered.text.split())
@@ -43,9 +49,16 @@ def test_every_kind_is_written_for_every_channel_and_language(kind: str, channel
 
 
 def keys(language: str) -> set[tuple[str, ...]]:
-    found = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
-    deep = {("kinds", kind, part) for kind, parts in found["kinds"].items() for part in parts}
-    return deep | {(section, key) for section, entries in found.items() if section != "kinds" for key in entries}
+    return set(paths(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))))
+
+
+def paths(texts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The names of all texts, with those of the sections that they are in."""
+    for name, found in texts.items():
+        if isinstance(found, dict):
+            yield from ((name, *path) for path in paths(found))
+        else:
+            yield (name,)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -55,15 +68,20 @@ def test_every_language_has_the_same_texts_and_knows_all_that_can_happen(languag
     assert {("timeline", event) for event in SHOWN_EVENTS} <= keys(language)
     assert {("headlines", state.value) for state in OrderState} <= keys(language)
     assert {("kinds", kind, "text") for kind in KINDS} <= keys(language)
+    in_other_words = {path[1:] for path in keys(language) if path[0] == "collections"}
+    assert in_other_words <= keys(language)
 
 
 def test_every_kind_that_an_event_makes_has_a_text() -> None:
     assert {kind for kinds in KINDS_OF_EVENT.values() for kind in kinds} <= set(KINDS)
 
 
+@pytest.mark.parametrize("values", [VALUES, COLLECTION])
 @pytest.mark.parametrize(("kind", "locale"), list(product(KINDS, [*LANGUAGES, "en-US"])))
-def test_a_text_message_has_no_sign_that_only_typography_needs_and_fits_three_parts(kind: str, locale: str) -> None:
-    text = render(kind, Channel.SMS, locale, VALUES).text
+def test_a_text_message_has_no_sign_that_only_typography_needs_and_fits_three_parts(
+    kind: str, locale: str, values: Values
+) -> None:
+    text = render(kind, Channel.SMS, locale, values).text
     assert not set("–—’“”…\u202f\u2009\u00a0") & set(text)
     assert len(text) <= 201  # three parts of 67 signs where a letter is outside GSM 03.38
 
@@ -175,3 +193,13 @@ def test_the_inbox_shows_no_link_to_the_page_it_is_on() -> None:
 def test_an_event_that_means_nothing_to_a_customer_never_shows_its_name() -> None:
     assert templates.timeline_title("tender.offered", "de") == "Neuigkeit"
     assert templates.timeline_title("shipment.delivered", "de-CH") == "Zugestellt"
+
+
+def test_what_is_collected_is_not_told_as_a_delivery() -> None:
+    scheduled = render("order_scheduled", Channel.SMS, "en", COLLECTION).text
+    assert scheduled.startswith("We collect the goods of your order 4711 ")
+    assert headline("COMPLETED", "en", COLLECTION) == "Your goods have been collected and have arrived."
+    assert templates.timeline_title("shipment.returned", "en", is_collection=True) == "Arrived"
+    assert templates.timeline_title("shipment.returned", "en") == "Back at the sender"
+    given_up = render("collection_failed", Channel.SMS, "en", replace(COLLECTION, next_step=NextStep.GIVE_UP)).text
+    assert "We will not come again; the shop tells you how it goes on." in given_up

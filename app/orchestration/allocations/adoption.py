@@ -73,7 +73,7 @@ async def take_parts(
     goods = [
         each
         for part, order_id in wanted
-        for each in stock.goods_of(part.node.id, part.quantities, order_id=order_id, detail=detail, by=part.expected_by)
+        for each in stock.goods_of(part.node.id, part.from_stock, order_id=order_id, detail=detail, by=part.expected_by)
     ]
     places = [_place(part) for part, _ in wanted]
     if not any(part.expected_by for part, _ in wanted):

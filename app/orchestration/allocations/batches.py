@@ -47,6 +47,11 @@ class Demand:
         return {line.sku: line.quantity for line in self.lines}
 
     @property
+    def is_collection(self) -> bool:
+        """Whether the goods are at the door, so that the node needs none of them."""
+        return self.order.kind.is_collection
+
+    @property
     def door(self) -> Point:
         """Where it goes."""
         return Point(latitude=self.order.latitude, longitude=self.order.longitude)
@@ -174,12 +179,16 @@ class Batch:
 
     @cached_property
     def lines(self) -> Lines:
-        """What each wants."""
+        """What each wants of the node's stock: nothing where its goods are collected."""
         names: dict[str, int] = {}
-        skus = [names.setdefault(sku, len(names)) for quantities in self.quantities for sku in quantities]
-        amounts = [amount for quantities in self.quantities for amount in quantities.values()]
+        wanted: list[Mapping[str, int]] = [
+            {} if demand.is_collection else quantities
+            for demand, quantities in zip(self.demands, self.quantities, strict=True)
+        ]
+        skus = [names.setdefault(sku, len(names)) for quantities in wanted for sku in quantities]
+        amounts = [amount for quantities in wanted for amount in quantities.values()]
         return Lines(
-            starts=np.concatenate([[0], np.cumsum([len(quantities) for quantities in self.quantities])]),
+            starts=np.concatenate([[0], np.cumsum([len(quantities) for quantities in wanted])]),
             skus=np.array(skus, dtype=np.int64),
             quantities=np.array(amounts, dtype=np.int64),
             names=list(names),

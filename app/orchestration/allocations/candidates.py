@@ -37,7 +37,7 @@ class Part:
 
     `cost_minor` has the policy's weights in it; `price_minor` is what the carrier charges. `expected_by`: goods that
     come in until then may be promised for it; None: only those that are there. `terms`: None where they were agreed on
-    before, and stock and places taken.
+    before, and stock and places taken. `is_collection`: the goods come to the node.
     """
 
     node: FulfilmentNode
@@ -52,6 +52,12 @@ class Part:
     on_time_probability: float = 1.0
     grams_co2: float = 0.0
     terms: ServiceTerms | None = None
+    is_collection: bool = False
+
+    @property
+    def from_stock(self) -> Mapping[str, int]:
+        """What the node has to have of it."""
+        return {} if self.is_collection else self.quantities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,6 +273,7 @@ def candidate_of(column: Column, batch: Batch, number: int, network: Network) ->
         on_time_probability=float(of.on_time[at]),
         grams_co2=float(of.grams_co2[at]),
         terms=terms,
+        is_collection=batch.demands[number].is_collection,
     )
     return Candidate(
         id=f"{node.reference}|{terms.carrier.reference}|{terms.code}|{day}",

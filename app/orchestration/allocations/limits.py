@@ -56,7 +56,7 @@ class Limits:
 
     def drawn(self, part: Part) -> Iterator[tuple[int, int]]:
         """What a part of an order draws from them: number, amount."""
-        for sku, quantity in part.quantities.items():
+        for sku, quantity in part.from_stock.items():
             for number in self.of_stock(part.node, sku, part.day):
                 yield number, quantity
         yield self.of_node(part.node, part.day), 1

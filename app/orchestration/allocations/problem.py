@@ -124,7 +124,9 @@ class Posed:
         divided = {
             place: demand
             for place, demand in enumerate(demands)
-            if self._may_split and (len(demand.lines) > 1 or (not is_served[place] and demand.lines[0].quantity > 1))
+            if self._may_split
+            and not demand.is_collection
+            and (len(demand.lines) > 1 or (not is_served[place] and demand.lines[0].quantity > 1))
         }
         if not divided:
             return drawing.moved(whole, by=low)

@@ -189,7 +189,7 @@ async def _take(session: AsyncSession, order: Order, proposed: Sequence[Allocati
         for allocation in proposed
         for each in stock.goods_of(
             allocation.node_id,
-            _quantities(allocation),
+            {} if order.kind.is_collection else _quantities(allocation),
             order_id=order.id,
             by=None if lead is None else allocation.capacity_date - timedelta(days=lead),
         )

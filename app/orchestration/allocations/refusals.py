@@ -87,6 +87,11 @@ def _not_offered(case: Case) -> tuple[str, str]:
     return f"{case.carrier} does not offer {level}.", f"{level} from {case.carrier}"
 
 
+def _no_collections(case: Case) -> tuple[str, str]:
+    kind = case.batch.demands[case.number].order.kind
+    return f"{case.carrier} collects no goods at doors, and this is a {kind}.", f"an own fleet at {case.node.reference}"
+
+
 def _out_of_zone(case: Case) -> tuple[str, str]:
     node, terms = case.node, case.column.terms
     away = great_circle_metres(nodes.place(node), case.batch.demands[case.number].door) / 1_000
@@ -171,6 +176,7 @@ def _window_unreachable(case: Case) -> tuple[str, str]:
 SENTENCES: Mapping[str, Callable[[Case], tuple[str, str]]] = {
     "GOODS_NOT_KEPT": _goods_not_kept,
     "SERVICE_NOT_OFFERED": _not_offered,
+    "NO_COLLECTIONS": _no_collections,
     "NO_CARRIER_IN_ZONE": _out_of_zone,
     "SKILL_MISSING": _skill_missing,
     "WEIGHT_EXCEEDED": _too_heavy,

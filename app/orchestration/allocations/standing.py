@@ -86,9 +86,10 @@ def let_go(loaded: Loaded) -> Loaded:
     held = [demand.standing for demand in loaded.demands if demand.standing is not None]
     if not held:
         return loaded
+    reserving = [demand.standing for demand in loaded.demands if demand.standing and not demand.is_collection]
     network = loaded.network
     available = {node: dict(of_node) for node, of_node in network.available.items()}
-    for allocation in held:
+    for allocation in reserving:
         there = available.setdefault(allocation.node_id, {})
         for line in allocation.lines:
             there[line["sku"]] = there.get(line["sku"], 0) + line["quantity"]

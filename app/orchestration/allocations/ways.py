@@ -36,6 +36,7 @@ STAGES = (
     "NO_STOCK",
     "GOODS_NOT_KEPT",
     "SERVICE_NOT_OFFERED",
+    "NO_COLLECTIONS",
     "NO_CARRIER_IN_ZONE",
     "SKILL_MISSING",
     "WEIGHT_EXCEEDED",
@@ -156,6 +157,10 @@ def _stage_of_service(terms: ServiceTerms, batch: Batch, network: Network, about
     checks = (
         ("GOODS_NOT_KEPT", about.keeps),
         ("SERVICE_NOT_OFFERED", np.fromiter((order.service_level in offered for order in orders), bool, count)),
+        (
+            "NO_COLLECTIONS",
+            np.fromiter((is_fleet or not demand.is_collection for demand in batch.demands), bool, count),
+        ),
         ("NO_CARRIER_IN_ZONE", (of_zone != NOWHERE) & has_fleet),
         ("SKILL_MISSING", np.fromiter((terms.skills.issuperset(skills) for skills in loads.skills), bool, count)),
         ("WEIGHT_EXCEEDED", loads.weight_kg <= (limits.max_weight_kg or np.inf)),

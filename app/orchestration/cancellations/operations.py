@@ -133,7 +133,8 @@ async def _release_allocations(session: AsyncSession, order: Order, *, now: date
     )
     for allocation in found.all():
         if allocation.state is AllocationState.COMMITTED:
-            quantities = {line["sku"]: line["quantity"] for line in allocation.lines}
+            reserved = [] if order.kind.is_collection else allocation.lines
+            quantities = {line["sku"]: line["quantity"] for line in reserved}
             goods = stock.goods_of(allocation.node_id, quantities, order_id=order.id)
             await stock.move(session, MovementReason.RELEASE, goods, now=now)
             await capacity.give_back(session, [Claim.of(allocation)])

@@ -54,6 +54,13 @@ class Tour:
         keys = {link.shipment_id for link in self.served if link.stop_id == stop.id}
         return [shipment for shipment in self.shipments if shipment.id in keys]
 
+    @property
+    def parcels(self) -> list[Shipment]:
+        """What the node loads: all but what is collected on the way."""
+        kinds = {stop.id: stop.kind for stop in self.stops}
+        keys = {link.shipment_id for link in self.served if not kinds[link.stop_id].is_collection}
+        return [shipment for shipment in self.shipments if shipment.id in keys]
+
 
 async def accept(
     session: AsyncSession, *, route_id: uuid.UUID, expected_version: int | None, actor: Principal, now: datetime
@@ -121,7 +128,7 @@ def unknown_route() -> Refusal:
 async def scan(session: AsyncSession, tour: Tour, barcodes: Sequence[str], moment: Moment) -> None:
     """Parcels go into the van. Scanning one twice changes nothing; one that does not belong refuses the whole scan."""
     check_loading(tour.route)
-    by_barcode = {shipment.reference: shipment for shipment in tour.shipments}
+    by_barcode = {shipment.reference: shipment for shipment in tour.parcels}
     unknown = sorted(set(barcodes) - by_barcode.keys())
     if unknown or len(barcodes) > MOST_BARCODES:
         raise Refusal(
@@ -135,12 +142,15 @@ async def scan(session: AsyncSession, tour: Tour, barcodes: Sequence[str], momen
 
 
 async def start(session: AsyncSession, tour: Tour, moment: Moment) -> None:
-    """The van leaves. What was scanned goes along; where nothing was scanned, everything does."""
+    """The van leaves. What was scanned goes along; where nothing was scanned, everything does.
+
+    What is collected on the way waits at its doors.
+    """
     route = tour.route
     state = next_state(route, RouteEvent.START)
     await _check_free(session, route)
-    loaded = [shipment for shipment in tour.shipments if shipment.state is ShipmentState.PICKED_UP]
-    waiting = [shipment for shipment in tour.shipments if shipment.state is ShipmentState.PLANNED]
+    loaded = [shipment for shipment in tour.parcels if shipment.state is ShipmentState.PICKED_UP]
+    waiting = [shipment for shipment in tour.parcels if shipment.state is ShipmentState.PLANNED]
     if loaded:
         await _leave_behind(session, tour, waiting, moment)
     else:
@@ -156,7 +166,7 @@ async def start(session: AsyncSession, tour: Tour, moment: Moment) -> None:
 
 
 async def complete(session: AsyncSession, tour: Tour, moment: Moment) -> None:
-    """The van is back. Stops that were not reached are skipped, and what goes back is back in stock."""
+    """The van is back. Stops that were not reached are skipped, and what goes back, or was collected, is in stock."""
     route = tour.route
     state = next_state(route, RouteEvent.COMPLETE)
     for stop in tour.stops:
@@ -207,7 +217,8 @@ async def _leave_behind(session: AsyncSession, tour: Tour, missing: Sequence[Shi
         await exceptions.open_case(session, trouble, now=moment.now, actor=moment.actor)
     for stop in tour.stops:
         goods = tour.of(stop)
-        if stop.state is StopState.PENDING and goods and not any(_is_loaded(shipment) for shipment in goods):
+        is_left_out = goods and not stop.kind.is_collection and not any(_is_loaded(shipment) for shipment in goods)
+        if stop.state is StopState.PENDING and is_left_out:
             stop.state = stop_rules.next_state(stop, StopEvent.CANCEL)
             stop.version += 1
 

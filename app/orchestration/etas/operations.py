@@ -53,6 +53,7 @@ ANNOUNCED = ("shipment.planned", "shipment.out_for_delivery", "shipment.eta_chan
 
 WAITING = (ShipmentState.PLANNED, ShipmentState.PICKED_UP)
 ON_THE_WAY = (ShipmentState.PICKED_UP, ShipmentState.OUT_FOR_DELIVERY)
+STILL_TO_COME = frozenset({*WAITING, *ON_THE_WAY})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ async def refresh_all(
             if each.route.id in moved:
                 _tell_projection(session, each.route, actor=actor, now=now)
         await _tell(session, projected, {shipment.id for shipment, _ in goods}, actor=actor, now=now)
-    await _write(session, Shipment, goods, states={*WAITING, *ON_THE_WAY})
+    await _write(session, Shipment, goods, states=STILL_TO_COME)
     await _write(session, Stop, stops, states=AHEAD)
     await session.flush()
 
@@ -231,18 +232,19 @@ def _place(stop: Stop) -> Point:
 async def _shipments(
     session: AsyncSession, routes: Sequence[Route], stops: Sequence[Stop]
 ) -> dict[uuid.UUID, list[Shipment]]:
-    """Stop -> the shipments that its route still brings there."""
-    states = {route.id: WAITING if route.state in LOADING else ON_THE_WAY for route in routes}
-    route_of = {stop.id: stop.route_id for stop in stops}
+    """Stop -> the shipments that its route still brings there, or collects."""
+    waiting = {route.id for route in routes if route.state in LOADING}
+    # What is collected is planned until the van is at its door.
+    states = {stop.id: WAITING if stop.kind.is_collection or stop.route_id in waiting else ON_THE_WAY for stop in stops}
     rows = await session.execute(
         select(col(StopShipment.stop_id), Shipment)
         .join(Shipment, col(Shipment.id) == col(StopShipment.shipment_id))
-        .where(one_of(StopShipment.stop_id, list(route_of)), col(Shipment.state).in_({*WAITING, *ON_THE_WAY}))
+        .where(one_of(StopShipment.stop_id, [stop.id for stop in stops]), col(Shipment.state).in_(STILL_TO_COME))
         .order_by(col(Shipment.id))
     )
     found: dict[uuid.UUID, list[Shipment]] = {}
     for stop_id, shipment in rows.all():
-        if shipment.state in states[route_of[stop_id]]:
+        if shipment.state in states[stop_id]:
             found.setdefault(stop_id, []).append(shipment)
     return found
 

@@ -25,6 +25,9 @@ MOVING = frozenset(
         "shipment.delivered",
         "shipment.partially_delivered",
         "shipment.attempt_failed",
+        "shipment.collected",
+        "shipment.partially_collected",
+        "shipment.collection_failed",
     }
 )
 

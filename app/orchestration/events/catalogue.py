@@ -9,6 +9,7 @@ EVENT_TYPES = frozenset(
         "shipment": (
             "created tendered assigned planned picked_up out_for_delivery approaching delivered partially_delivered"
             " attempt_failed returning returned lost cancelled eta_changed delayed unplanned replanned"
+            " collected partially_collected collection_failed given_up"
         ),
         "tender": "offered accepted rejected expired withdrawn",
         "plan": "drafted published",

@@ -77,7 +77,9 @@ async def move(session: AsyncSession, reason: MovementReason, goods: Sequence[Go
 
 
 async def _move_last(session: AsyncSession, moves: Sequence[tuple[MovementReason, Sequence[Goods], datetime]]) -> None:
-    """All that a transaction moves, levels locked in their order across all of it."""
+    """All that a transaction moves, levels locked in their order across all of it. What comes in may be new there."""
+    coming = [_key(each) for reason, goods, _ in moves if reason is MovementReason.RECEIPT for each in goods]
+    await _make_levels(session, sorted(set(coming)))
     await lock_levels(session, [_key(each) for _, goods, _ in moves for each in goods])
     for wanted, now in dict.fromkeys((reason, now) for reason, _, now in moves):
         of_reason = [each for reason, goods, at in moves if (reason, at) == (wanted, now) for each in goods]
@@ -157,10 +159,7 @@ async def lock_levels(
     if not wanted:
         return {}
     if create:
-        await session.execute(
-            insert_or_skip(InventoryLevel).on_conflict_do_nothing(index_elements=["node_id", "sku"]),
-            [{"id": new_id(), "node_id": node_id, "sku": sku} for node_id, sku in wanted],
-        )
+        await _make_levels(session, wanted)
     found = await session.scalars(
         select(InventoryLevel)
         .where(tuple_(col(InventoryLevel.node_id), col(InventoryLevel.sku)).in_(wanted))
@@ -169,6 +168,15 @@ async def lock_levels(
         .execution_options(populate_existing=True)
     )
     return {(level.node_id, level.sku): level for level in found}
+
+
+async def _make_levels(session: AsyncSession, keys: Sequence[LevelKey]) -> None:
+    """Levels at zero for those of these (node, sku), in order, that have none."""
+    if keys:
+        await session.execute(
+            insert_or_skip(InventoryLevel).on_conflict_do_nothing(index_elements=["node_id", "sku"]),
+            [{"id": new_id(), "node_id": node_id, "sku": sku} for node_id, sku in keys],
+        )
 
 
 async def _shares(

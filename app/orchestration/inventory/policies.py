@@ -28,11 +28,20 @@ EFFECTS: Mapping[MovementReason, Effect] = {
     MovementReason.DELIVER: Effect(in_transit=-1),
     MovementReason.RETURN: Effect(in_transit=-1, on_hand=1),
     MovementReason.LOSS: Effect(in_transit=-1),
+    MovementReason.RECEIPT: Effect(on_hand=1),
 }
 
-# What goes out with a van and comes back was reserved before, so that it is never short. It moves as a transaction
-# ends, which leaves the level of a popular sku locked for that moment only.
-MOVED_LAST = frozenset({MovementReason.PICK, MovementReason.DELIVER, MovementReason.RETURN, MovementReason.LOSS})
+# What goes out with a van and comes back was reserved before, and what comes in takes of nothing, so that it is never
+# short. It moves as a transaction ends, which leaves the level of a popular sku locked for that moment only.
+MOVED_LAST = frozenset(
+    {
+        MovementReason.PICK,
+        MovementReason.DELIVER,
+        MovementReason.RETURN,
+        MovementReason.LOSS,
+        MovementReason.RECEIPT,
+    }
+)
 
 # The reasons that a warehouse system may give for a movement of its own.
 OUTSIDE_REASONS = frozenset(

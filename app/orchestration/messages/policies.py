@@ -23,6 +23,9 @@ KINDS_OF_EVENT = {
     "shipment.partially_delivered": ("partially_delivered",),
     "shipment.attempt_failed": ("delivery_failed",),
     "shipment.returning": ("returning",),
+    "shipment.collected": ("collected",),
+    "shipment.partially_collected": ("partially_collected",),
+    "shipment.collection_failed": ("collection_failed",),
 }
 
 
@@ -53,6 +56,7 @@ NEXT_STEPS = {
     ShipmentState.ATTEMPT_FAILED: NextStep.RETRY,
     ShipmentState.RETURNING: NextStep.RETURN,
     ShipmentState.RETURNED: NextStep.RETURN,
+    ShipmentState.CANCELLED: NextStep.GIVE_UP,
 }
 
 # Waits between attempts: a provider's short outage is bridged, and a long one ends in FAILED and an event.

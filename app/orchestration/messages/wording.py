@@ -66,6 +66,7 @@ def values(order: Order, facts: Facts, *, sender: Sender, zone: ZoneInfo) -> Val
         pin=order.pin,
         stops_before=facts.stops_before,
         next_step=facts.next_step,
+        is_collection=order.kind.is_collection,
     )
 
 

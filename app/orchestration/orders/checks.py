@@ -252,6 +252,15 @@ def _cash(draft: OrderDraft, *, currency: str) -> list[UserError]:
     cash = draft.cash_to_collect
     if cash is None:
         return []
+    if draft.kind.is_collection:
+        return [
+            _fault(
+                "CASH_AT_COLLECTION",
+                f"{cash.amount} {cash.currency} cannot be taken for a {draft.kind}: cash is collected where goods are"
+                " handed over. Leave it out.",
+                "cashToCollect",
+            )
+        ]
     try:
         amount = money_from_decimal(cash.amount, cash.currency, field="cashToCollect")
     except Refusal as refusal:

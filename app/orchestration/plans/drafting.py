@@ -24,6 +24,7 @@ from app.models import (
     RouteState,
     Shipment,
     Stop,
+    StopKind,
     StopShipment,
 )
 from app.orchestration.events import log
@@ -197,8 +198,8 @@ def _route(plan: Plan, found: routing.Route, loaded: Loaded, *, reference: str, 
         "duration_seconds": found.duration_seconds,
         "cost_minor": round(found.cost),
         "currency": plan.currency,
-        "load_weight_kg": found.load[0] / GRAMS_PER_KG,
-        "load_volume_l": found.load[1] / MILLILITRES_PER_LITRE,
+        "load_weight_kg": highest_load(found)[0] / GRAMS_PER_KG,
+        "load_volume_l": highest_load(found)[1] / MILLILITRES_PER_LITRE,
         "created_at": now,
     }
 
@@ -216,6 +217,12 @@ def _stops(
         stop["drive_seconds"], stop["drive_metres"] = visit.arrival_seconds - left, leg_metres(problem, place, door)
         yield stop, drop
         place, left = door, visit.departure_seconds
+
+
+def highest_load(route: routing.Route) -> tuple[int, ...]:
+    """The most that is on board at any time of a route, by dimension: goods are collected while others are brought."""
+    loads = [route.load, *(stop.load_after for stop in route.stops), *(reload.load for reload in route.reloads)]
+    return tuple(max(amounts) for amounts in zip(*loads, strict=True))
 
 
 def leg_metres(problem: RoutingProblem, start: int, end: int) -> int:
@@ -237,6 +244,7 @@ def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequen
         "route_id": route_id,
         "order_id": drop.order.id,
         "sequence": sequence,
+        "kind": StopKind(drop.order.kind.value),
         "latitude": drop.order.latitude,
         "longitude": drop.order.longitude,
         "window_start": first.window_start if not first.attempt_count else None,
@@ -255,4 +263,4 @@ async def _explain(session: AsyncSession, loaded: Loaded, solution: routing.Rout
     await exceptions.open_cases(session, [whynot.trouble(*left) for left in left_out], now=now)
 
 
-__all__: Sequence[str] = ["Answer", "adopt", "leg_metres", "stop_row", "subject_of"]
+__all__: Sequence[str] = ["Answer", "adopt", "highest_load", "leg_metres", "stop_row", "subject_of"]

@@ -41,13 +41,14 @@ class DrawnStop:
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnRoute:
-    """A van's way from `start` over its stops and back."""
+    """A van's way from `start` over its stops, and back where it `comes_back`."""
 
     name: str
     start: Point
     leaves: datetime
     returns: datetime
     stops: Sequence[DrawnStop]
+    comes_back: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +82,12 @@ def _map(axes: Axes, plan: DrawnPlan) -> None:
     if plan.roads:
         axes.add_collection(LineCollection([list(road) for road in plan.roads], colors=ROAD_COLOUR, linewidths=0.6))
     for number, route in enumerate(plan.routes):
-        way = [route.start, *(stop.place for stop in route.stops), route.start]
+        doors = [stop.place for stop in route.stops]
+        way = [route.start, *doors, *([route.start] if route.comes_back else [])]
         x, y = [place.longitude for place in way], [place.latitude for place in way]
         axes.plot(x, y, color=COLOURS(number % COLOURS.N), linewidth=1.1, alpha=0.85)
-        axes.scatter(x[1:-1], y[1:-1], color=COLOURS(number % COLOURS.N), s=7, zorder=3)
+        served = slice(1, 1 + len(doors))
+        axes.scatter(x[served], y[served], color=COLOURS(number % COLOURS.N), s=7, zorder=3)
     starts = {(route.start.longitude, route.start.latitude) for route in plan.routes}
     if starts:
         x, y = [x for x, _ in starts], [y for _, y in starts]

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from app.core.geo import Point
@@ -14,19 +15,26 @@ from app.orchestration.policies.documents import Planning, Promises
 from app.orchestration.travel import Cell, cell_of
 
 GRAMS_PER_KG, MILLILITRES_PER_LITRE = 1_000, 1_000
+# How far the way home may turn out longer than the estimate, before the rest of a route counts as impossible.
+MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """Where a van under way is: free at `place` from `at` on, once it has served the orders `first` there.
 
-    `back_by`: when it would be back if the rest of its route stayed as it is.
+    `back_by`: when it would be back if the rest of its route stayed as it is, with MARGIN. `on_board`: grams and
+    millilitres of what it brings to its node: collected goods, and those that it could not hand over. `had_lunch`: its
+    driver has rested for it; `worked_seconds`: since the last rest.
     """
 
     place: Point
     at: datetime
     back_by: datetime
     first: Sequence[uuid.UUID] = ()
+    on_board: tuple[int, int] = (0, 0)
+    had_lunch: bool = False
+    worked_seconds: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +42,7 @@ class Van:
     """A vehicle with its driver on one day of the horizon, free from `free_from` on, and no longer than `free_until`.
 
     `route_id`: the published route that it drives then, to which more may be added, but for one that has left: that
-    is `standing` somewhere, and what it does not carry it cannot bring.
+    is `standing` somewhere, and what it does not carry it cannot bring, but it can collect more.
     """
 
     vehicle: Vehicle
@@ -50,14 +58,18 @@ class Van:
         """The vehicle of the problem."""
         return f"{self.vehicle.id}@{self.day_index}" if self.route_id is None else str(self.route_id)
 
+    def ends_anywhere(self, rules: Planning) -> bool:
+        """Whether its route ends with its last service; it does not where another route of the vehicle follows."""
+        return rules.ends_anywhere(self.vehicle.kind) and self.free_until is None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
-    """The shipments of one order that leave together. `release`: its goods are at the node from then on.
+    """The shipments of one order that are brought, or collected, together.
 
-    `drafted`: the vehicle of the problem that the node's latest draft, or the route it is on, has for it. `is_loaded`:
-    its goods are in that vehicle. `service_seconds`: what is left of a visit that has begun. `known_to`: the drivers
-    who have been at its door. `kinds`: of its goods.
+    `release`: its goods are at the node from then on. `drafted`: the vehicle of the problem that the node's latest
+    draft, or the route it is on, has for it. `is_loaded`: its goods are in that vehicle. `service_seconds`: what is
+    left of a visit that has begun. `known_to`: the drivers who have been at its door. `kinds`: of its goods.
     """
 
     order: Order
@@ -68,6 +80,18 @@ class Drop:
     service_seconds: int | None = None
     known_to: frozenset[uuid.UUID] = frozenset()
     kinds: frozenset[str] = frozenset()
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether its goods are at its door, and come to the node."""
+        return self.order.kind.is_collection
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Its goods, in grams and millilitres."""
+        weight = sum(shipment.weight_kg for shipment in self.shipments)
+        volume = sum(shipment.volume_l for shipment in self.shipments)
+        return ceil(round(weight * GRAMS_PER_KG, 3)), ceil(round(volume * MILLILITRES_PER_LITRE, 3))
 
     @property
     def cell(self) -> Cell:

@@ -16,6 +16,7 @@ from app.models import FulfilmentNode, Order, Plan, Route, Shipment, Stop, StopS
 from app.orchestration.plans.base_map import streets
 from app.orchestration.plans.drawing import DrawnPlan, DrawnRoute, DrawnStop
 from app.orchestration.plans.queries import by_ids
+from app.orchestration.policies import queries as rules
 from app.orchestration.writing import one_of
 
 
@@ -49,16 +50,16 @@ def _title(plan: Plan, node: FulfilmentNode, routes: Sequence[DrawnRoute]) -> st
 
 async def _routes(session: AsyncSession, plan: Plan, start: Point) -> list[DrawnRoute]:
     found = await session.execute(
-        select(Stop, Route, col(Vehicle.registration))
+        select(Stop, Route, Vehicle)
         .join(Route, col(Route.id) == col(Stop.route_id))
         .join(Vehicle, col(Vehicle.id) == col(Route.vehicle_id))
         .where(col(Route.plan_id) == plan.id, col(Stop.state) != StopState.CANCELLED)
         .order_by(col(Route.reference), col(Stop.sequence))
     )
     stops: defaultdict[uuid.UUID, list[DrawnStop]] = defaultdict(list)
-    routes: dict[uuid.UUID, tuple[Route, str]] = {}
-    for stop, route, registration in found.all():
-        routes[route.id] = (route, registration)
+    routes: dict[uuid.UUID, tuple[Route, Vehicle]] = {}
+    for stop, route, vehicle in found.all():
+        routes[route.id] = (route, vehicle)
         stops[route.id].append(
             DrawnStop(
                 place=Point(latitude=stop.latitude, longitude=stop.longitude),
@@ -67,15 +68,17 @@ async def _routes(session: AsyncSession, plan: Plan, start: Point) -> list[Drawn
                 window_end=stop.window_end,
             )
         )
+    planning = (await rules.current(session)).planning
     return [
         DrawnRoute(
-            name=f"{route.reference} {registration}",
+            name=f"{route.reference} {vehicle.registration}",
             start=start,
             leaves=route.planned_start,
             returns=route.planned_end,
             stops=stops[route.id],
+            comes_back=not planning.ends_anywhere(vehicle.kind),
         )
-        for route, registration in routes.values()
+        for route, vehicle in routes.values()
     ]
 
 

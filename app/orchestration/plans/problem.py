@@ -1,5 +1,7 @@
 """From the shipments, vans and drivers of one node to a plain routing problem. Pure: no clock, no database.
 
+Goods that are brought are a visit's demand, goods that are collected its pickup: they ride to the end of the trip.
+
 Times of the problem are whole seconds from local midnight of the first day. A horizon of several days is one problem:
 each driver's shift of each day is a vehicle of its own, and windows say which day a visit may be on.
 """
@@ -9,10 +11,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 
 from app.orchestration.plans import company, vans
-from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
+from app.orchestration.plans.loaded import Drop, Loaded
 from app.orchestration.plans.vans import SECONDS_AN_HOUR
 from app.orchestration.policies.areas import area_of
 from app.orchestration.travel import ROAD
@@ -25,14 +26,22 @@ UNSERVED_MINOR = 1_000_000.0
 LOADED_FACTOR = 100.0
 LOADED_LATE_MINOR_PER_SECOND = 2_000.0
 LEAST_CHANGE_MINOR = 1
+NOTHING = (0, 0)
+# How long after it may be tried again a collection is worth a visit: longer than any horizon.
+LONGEST_WAIT = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """The vehicles of the problem: by carrier, those that are under way, and by driver."""
+    """The vehicles of the problem: by carrier, those that are under way, and by driver.
+
+    `held`: order -> the vehicle that is at its door, or on the way there. `coming_back`: those that end at the node.
+    """
 
     of_carrier: Mapping[uuid.UUID, frozenset[str]]
     under_way: frozenset[str]
+    held: Mapping[uuid.UUID, str]
+    coming_back: frozenset[str]
     of_driver: Mapping[uuid.UUID, frozenset[str]]
     count: int
 
@@ -66,14 +75,14 @@ def _fleet(loaded: Loaded, vehicles: tuple[Vehicle, ...]) -> Fleet:
     return Fleet(
         of_carrier={carrier: frozenset(ids) for carrier, ids in carriers.items()},
         under_way=frozenset(van.id for van in loaded.vans if van.standing is not None),
+        held={order: van.id for van in loaded.vans if van.standing is not None for order in van.standing.first},
+        coming_back=frozenset(van.id for van in loaded.vans if not van.ends_anywhere(loaded.planning)),
         of_driver={driver: frozenset(ids) for driver, ids in drivers.items()},
         count=len(loaded.vans),
     )
 
 
 def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
-    weight = sum(shipment.weight_kg for shipment in drop.shipments)
-    volume = sum(shipment.volume_l for shipment in drop.shipments)
     window, rules, visit = drop_window(drop, now=loaded.now), loaded.planning, str(drop.order.id)
     seconds = drop.order.service_seconds if drop.service_seconds is None else drop.service_seconds
     penalty = UNSERVED_MINOR * (1 + drop.order.priority / 100)
@@ -83,7 +92,8 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
     return Visit(
         id=visit,
         location=loaded.place_of[visit],
-        demand=(ceil(round(weight * GRAMS_PER_KG, 3)), ceil(round(volume * MILLILITRES_PER_LITRE, 3))),
+        demand=NOTHING if drop.is_collection else drop.load,
+        pickup=drop.load if drop.is_collection else (),
         service_seconds=seconds,
         service_seconds_by_type={} if is_begun else vans.services(seconds, rules.vehicle_kinds),
         setup_seconds=0 if is_begun else rules.setup_seconds,
@@ -103,14 +113,19 @@ def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
 
 
 def _allowed(drop: Drop, fleet: Fleet) -> frozenset[str]:
-    """The van that the goods are in; else those of the carrier that have not left."""
+    """The van that the goods are in, or that is at their door; else those of the carrier.
+
+    One that has left can collect goods, but bring none that it has not got. Who does not come back collects nothing.
+    """
     if drop.is_loaded:
         return frozenset({drop.drafted or ""})
+    if drop.order.id in fleet.held:
+        return frozenset({fleet.held[drop.order.id]})
     carriers = {shipment.carrier_id for shipment in drop.shipments}
     if len(carriers) != 1:
         return frozenset()
     own = fleet.of_carrier.get(next(iter(carriers)), frozenset())
-    return own - fleet.under_way
+    return own & fleet.coming_back if drop.is_collection else own - fleet.under_way
 
 
 def _change(drop: Drop, loaded: Loaded) -> int:
@@ -149,8 +164,12 @@ def _visit_days(drop: Drop, loaded: Loaded) -> frozenset[int] | None:
 def drop_window(drop: Drop, *, now: datetime) -> tuple[datetime, datetime] | None:
     """When the drop may be served; None where that is over already, and it is only late by any route.
 
-    After a failed attempt the promise is broken: any time of the day from when the next attempt may start.
+    After a failed attempt the promise is broken: any time of the day from when the next attempt may start. The van may
+    leave before that where it is to collect goods: nothing is missing on board.
     """
+    again = [each.not_before for each in drop.shipments if each.attempt_count and each.not_before is not None]
+    if drop.is_collection and max(again, default=now) > now:
+        return max(again), max(again) + LONGEST_WAIT
     start = max(shipment.window_start for shipment in drop.shipments)
     end = min(shipment.window_end for shipment in drop.shipments)
     if end <= max(now, start) or any(shipment.attempt_count for shipment in drop.shipments):

@@ -35,8 +35,8 @@ from app.models import (
 from app.orchestration import reading
 from app.orchestration.events import log, subjects
 from app.orchestration.nodes.policies import at_minute
-from app.orchestration.plans.drafting import leg_metres, stop_row
-from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
+from app.orchestration.plans.drafting import highest_load, leg_metres, stop_row
+from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.writing import insert_all, one_of, update_all
@@ -245,12 +245,20 @@ async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> d
 def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:
     """A route that has not left, as it will be driven."""
     route.planned_start = loaded.midnight + timedelta(seconds=timed.start_seconds)
-    route.planned_end = loaded.midnight + timedelta(seconds=timed.end_seconds)
+    route.planned_end = loaded.midnight + timedelta(seconds=max(timed.end_seconds, timed.start_seconds + 1))
     route.distance_metres, route.duration_seconds = timed.distance_metres, timed.duration_seconds
     route.cost_minor = round(timed.cost)
-    route.load_weight_kg = timed.load[0] / GRAMS_PER_KG
-    route.load_volume_l = timed.load[1] / MILLILITRES_PER_LITRE
+    weight, volume = highest_load(timed)
+    route.load_weight_kg, route.load_volume_l = weight / GRAMS_PER_KG, volume / MILLILITRES_PER_LITRE
     route.version += 1
+
+
+def fill(route: Route, rest: routing.Route, van: Van) -> None:
+    """The most that a van under way carries: what it did, or what it will beside what it brings back."""
+    back = (0, 0) if van.standing is None else van.standing.on_board
+    weight, volume = (most + more for most, more in zip(highest_load(rest), back, strict=True))
+    route.load_weight_kg = max(route.load_weight_kg, weight / GRAMS_PER_KG)
+    route.load_volume_l = max(route.load_volume_l, volume / MILLILITRES_PER_LITRE)
 
 
 def told(

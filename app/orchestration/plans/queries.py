@@ -2,12 +2,12 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -30,14 +30,13 @@ from app.models import (
 from app.orchestration import reading
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.acquaintance import acquainted
+from app.orchestration.plans.homecoming import Homecoming, homecomings
 from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
 from app.orchestration.writing import one_of
 
 PLANNABLE = (ShipmentState.ASSIGNED, ShipmentState.ATTEMPT_FAILED)
-# Unloading, loading, and a driver's break between two routes of one van.
-TURNAROUND = timedelta(minutes=15)
 
 
 def visible(viewer: Principal) -> ColumnElement[bool]:
@@ -94,17 +93,17 @@ async def to_plan(
     leave_after: datetime,
     absent: Collection[str] = (),
 ) -> Loaded:
-    """What the node has to deliver on so many local days, and with what. No van leaves before `leave_after`.
+    """What the node has to bring and collect on so many local days, and with what. No van leaves before `leave_after`.
 
     `absent`: drivers, by reference, who do not drive.
     """
     ends = at_minute(day + timedelta(days=days), 0, zone=ZoneInfo(node.time_zone))
-    busy = await _busy(session, node)
-    vans = await _vans(session, node, busy, leave_after=leave_after, absent=absent)
     policy = await rules.current(session)
+    home = await homecomings(session, node=node, planning=policy.planning)
+    vans = await _vans(session, node, _busy(home), leave_after=leave_after, absent=absent)
     drafted = await _drafted(session, node, day, days) if policy.planning.change_minor else {}
     drops = await acquainted(
-        session, node=node, drops=await _drops(session, node, ends), rules=policy.planning, now=now
+        session, node=node, drops=await _drops(session, node, ends, home), rules=policy.planning, now=now
     )
     return Loaded(
         node=node,
@@ -134,14 +133,12 @@ async def _drafted(session: AsyncSession, node: FulfilmentNode, day: date, days:
     return {order_id: f"{vehicle_id}@{(planned - day).days}" for order_id, vehicle_id, planned in found.all()}
 
 
-async def _busy(session: AsyncSession, node: FulfilmentNode) -> dict[uuid.UUID, datetime]:
-    """Vehicle -> when its current routes end."""
-    found = await session.execute(
-        select(col(Route.vehicle_id), func.max(col(Route.planned_end)))
-        .where(col(Route.node_id) == node.id, col(Route.state).in_(CURRENT))
-        .group_by(col(Route.vehicle_id))
-    )
-    return {row[0]: row[1] + TURNAROUND for row in found.all()}
+def _busy(home: Mapping[uuid.UUID, Homecoming]) -> dict[uuid.UUID, datetime]:
+    """Vehicle -> when it is back from the last of its current routes."""
+    busy: dict[uuid.UUID, datetime] = {}
+    for back in home.values():
+        busy[back.vehicle_id] = max(back.at, busy.get(back.vehicle_id, back.at))
+    return busy
 
 
 async def _vans(
@@ -173,7 +170,9 @@ async def _vans(
     return list(vans.values())
 
 
-async def _drops(session: AsyncSession, node: FulfilmentNode, ends: datetime) -> list[Drop]:
+async def _drops(
+    session: AsyncSession, node: FulfilmentNode, ends: datetime, home: Mapping[uuid.UUID, Homecoming]
+) -> list[Drop]:
     """The shipments due before `ends`, grouped by order, oldest first."""
     found = await session.execute(
         select(Shipment, Order)
@@ -193,25 +192,32 @@ async def _drops(session: AsyncSession, node: FulfilmentNode, ends: datetime) ->
     for shipment, order in found.all():
         by_order[order.id].append(shipment)
         orders[order.id] = order
-    back = await _back_at(session, [each.id for group in by_order.values() for each in group if each.attempt_count])
+    tried = [each.id for group in by_order.values() for each in group if each.attempt_count]
+    back = await _back_at(session, tried, home)
     return [
-        Drop(order=orders[order_id], shipments=group, release=_release(group, back))
+        Drop(order=orders[order_id], shipments=group, release=_release(orders[order_id], group, back))
         for order_id, group in by_order.items()
     ]
 
 
-def _release(shipments: Sequence[Shipment], back: dict[uuid.UUID, datetime]) -> datetime | None:
+def _release(order: Order, shipments: Sequence[Shipment], back: dict[uuid.UUID, datetime]) -> datetime | None:
+    if order.kind.is_collection:
+        return None
     times = [time for each in shipments for time in (each.not_before, back.get(each.id)) if time is not None]
     return max(times, default=None)
 
 
-async def _back_at(session: AsyncSession, shipment_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+async def _back_at(
+    session: AsyncSession, shipment_ids: Sequence[uuid.UUID], home: Mapping[uuid.UUID, Homecoming]
+) -> dict[uuid.UUID, datetime]:
     """When goods of a failed attempt that are still on the road will be back at the node."""
     found = await session.execute(
-        select(col(StopShipment.shipment_id), func.max(col(Route.planned_end)))
+        select(col(StopShipment.shipment_id), col(Stop.route_id))
         .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
-        .join(Route, col(Route.id) == col(Stop.route_id))
-        .where(one_of(StopShipment.shipment_id, shipment_ids), col(Route.state).in_(CURRENT))
-        .group_by(col(StopShipment.shipment_id))
+        .where(one_of(StopShipment.shipment_id, shipment_ids), one_of(Stop.route_id, list(home)))
     )
-    return {row[0]: row[1] + TURNAROUND for row in found.all()}
+    back: dict[uuid.UUID, datetime] = {}
+    for shipment_id, route_id in found.all():
+        at = home[route_id].at
+        back[shipment_id] = max(at, back.get(shipment_id, at))
+    return back

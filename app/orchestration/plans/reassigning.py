@@ -141,7 +141,7 @@ def _movable(found: UnderWay, stop: Stop, own: str, target: str) -> Drop:
             " change their place on it, not their van.",
             field="toRouteId",
         )
-    if own != target and found.routes[target].state is RouteState.IN_PROGRESS:
+    if own != target and not drop.is_collection and found.routes[target].state is RouteState.IN_PROGRESS:
         raise Refusal(
             "VAN_HAS_LEFT",
             f"Route {found.routes[target].reference} has left without the goods of {drop.order.reference}. Choose one"

@@ -6,7 +6,7 @@ writes it: everything as it was read, or nothing. What goes with no published ro
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,8 +74,8 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
     A route that keeps its goods keeps its order, too, where another one saves no more than the policy's price of
     change. One that has left keeps it also where another one would not bring all that is in the van.
     """
-    timed = {route.vehicle_id: route for route in answer.solution.routes}
     terms = Terms(answer.problem)
+    timed = _driven(found, terms, {route.vehicle_id: route for route in answer.solution.routes})
     changed: dict[str, routing.Route | None] = {}
     before: dict[str, routing.Route] = {}
     for id, row in found.routes.items():
@@ -90,7 +90,36 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
             changed[id], before[id] = after, going_on or after
         elif not has_left and (not is_same_goods or id in found.stand_ins):
             changed[id] = after
+        elif has_left and _free(found, set(known) ^ set(_visits(after))):
+            changed[id] = after
+            if after is not None:
+                before[id] = going_on or after
     return _sorted_out(found, timed, changed, before, solver=answer.solution.quality.solver)
+
+
+def _driven(found: UnderWay, terms: Terms, timed: Mapping[str, routing.Route]) -> dict[str, routing.Route]:
+    """The answer's routes, but for one that has left and would not bring all that is in its van.
+
+    That goes on as it was, without what others collect in its place.
+    """
+    answer = dict(timed)
+    for id, row in found.routes.items():
+        known = [visit for stop in found.stops.get(id, ()) if (visit := str(stop.order_id)) in terms.visits]
+        there = set(_visits(timed.get(id)))
+        lacking = set(known) - there
+        if row.state is not RouteState.IN_PROGRESS or lacking == _free(found, lacking):
+            continue
+        elsewhere = {visit for other, route in timed.items() if other != id for visit in _visits(route)}
+        kept = _kept(terms, id, [visit for visit in known if visit not in elsewhere])
+        answer.pop(id, None)
+        if kept is not None:
+            answer[id] = kept
+    return answer
+
+
+def _free(found: UnderWay, visits: Collection[str]) -> set[str]:
+    """Those of these visits whose goods are in no van."""
+    return {visit for visit in visits if not found.loaded.drops_by_id[visit].is_loaded}
 
 
 def _kept(terms: Terms, id: str, known: Sequence[str]) -> routing.Route | None:
@@ -117,6 +146,8 @@ def _sorted_out(
 ) -> Settled:
     goes_with = {stop.visit_id: id for id, route in timed.items() if id in found.routes for stop in route.stops}
     late = {str(drop.order.id) for drop in found.late}
+    waiting = StopState.PENDING
+    begun = {str(stop.order_id) for stops in found.stops.values() for stop in stops if stop.state is not waiting}
     joined: defaultdict[str, list[Drop]] = defaultdict(list)
     moved: defaultdict[str, list[Drop]] = defaultdict(list)
     released = []
@@ -133,7 +164,7 @@ def _sorted_out(
             joined[van].append(drop)
         elif van is not None and van != drop.drafted:
             moved[van].append(drop)
-        elif van is None and visit not in late and not drop.is_loaded:
+        elif van is None and visit not in late and not drop.is_loaded and visit not in begun:
             released.append(drop)
     return Settled(solver=solver, routes=changed, before=before, joined=joined, moved=moved, released=released)
 
@@ -143,7 +174,8 @@ async def adopt(
 ) -> Replanned:
     """Writes what was settled. Refuses with PLAN_OUTDATED what changed meanwhile.
 
-    A van that has gone to another stop since it was read keeps its order.
+    A van that has gone to another stop since it was read keeps its order; where its stops were to change, that is
+    PLAN_OUTDATED, too.
     """
     drops = [*_flat(changes.joined), *_flat(changes.moved), *changes.released]
     if not drops and not changes.routes:
@@ -151,6 +183,7 @@ async def adopt(
         return Replanned()
     rows = await published.lock(session, found=found, drops=drops, routes=changes.routes)
     gone_on = await _gone_on(session, found, rows)
+    _check_stops_stay(found, changes, gone_on)
     timed = {id: route for id, route in changes.routes.items() if route is not None and id not in gone_on}
     await _release(session, found, changes.released, now=now)
     new = await published.write_stops(session, found=found, problem=problem, timed=timed)
@@ -218,6 +251,18 @@ async def _gone_on(session: AsyncSession, found: UnderWay, rows: Mapping[str, Ro
     }
 
 
+def _check_stops_stay(found: UnderWay, changes: Settled, gone_on: Collection[str]) -> None:
+    """Refuses to give stops to a van that has gone on, and to take any away from it."""
+    leaving = [*_flat(changes.moved), *changes.released]
+    touched = {*changes.joined, *changes.moved, *(drop.drafted for drop in leaving)}
+    for id in gone_on:
+        if id in touched:
+            raise Conflict(
+                "PLAN_OUTDATED",
+                f"The driver of route {found.routes[id].reference} went on while it was worked out anew. Plan again.",
+            )
+
+
 async def _joining(
     session: AsyncSession, changes: Settled, rows: Mapping[str, Route], new: Mapping[uuid.UUID, Stop], *, now: datetime
 ) -> list[dict[str, Any]]:
@@ -282,6 +327,7 @@ def _rewrite(route: Route, changes: Settled, id: str, found: UnderWay) -> None:
         route.distance_metres += after.distance_metres - kept.distance_metres
         route.duration_seconds += after.end_seconds - kept.end_seconds
         route.cost_minor += round((after.cost - after.late_cost) - (kept.cost - kept.late_cost))
+        published.fill(route, after, found.loaded.vans_by_id[id])
         route.version += 1
     else:
         published.retime(route, after, found.loaded)

@@ -2,7 +2,8 @@
 
 A driver at a stop, or on the way to one, serves it first. Goods in a van stay in it: their order may change, and a
 driver who stands in may bring them. Goods still at the node, on routes that have not left or late, may go with every
-van that is there. Reads only; replanning.py writes what comes of it.
+van that is there, and goods that are collected with every van at all. Reads only; replanning.py writes what comes of
+it.
 """
 
 import uuid
@@ -10,24 +11,22 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from app.core.geo import Point
-from app.models import Driver, FulfilmentNode, Route, RouteState, Stop, StopState
+from app.models import Driver, FulfilmentNode, Route, Stop, StopState
 from app.orchestration.plans import published, queries
 from app.orchestration.plans.acquaintance import acquainted
-from app.orchestration.plans.loaded import Drop, Loaded, Standing, Van
+from app.orchestration.plans.loaded import MARGIN, Drop, Loaded, Standing, Van
 from app.orchestration.plans.published import Driven, Published
+from app.orchestration.plans.recorded import Recorded, recorded
+from app.orchestration.plans.rests import rested
 from app.orchestration.policies import queries as rules
+from app.orchestration.policies.documents import Planning
 from app.orchestration.routes.policies import CURRENT
 from app.orchestration.travel import drive_seconds
-from app.orchestration.writing import one_of
-
-# How far the way home may turn out longer than the estimate, before the rest of a route counts as impossible.
-MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,22 +61,27 @@ async def under_way(
     driven = [each for each in published_routes if each.id not in entangled]
     stand_ins = _stand_ins(driven, fresh.vans, absent, taken={each.route.driver_id for each in published_routes})
     lost = {each.id for each in driven if each.id not in stand_ins and not _is_there(each, absent)}
-    last = await _last_visited(session, driven)
+    road = await recorded(session, node=node, driven=driven)
+    planning = (await rules.current(session)).planning
     vans = [
-        replace(
-            _van(each, stand_ins.get(each.id), stops.get(each.id, ()), last.get(each.route.id), node, now=now),
+        Van(
+            vehicle=each.vehicle,
+            driver=_driver(each, stand_ins),
             free_from=max(leave_after, each.route.planned_start),
             free_until=published.free_until(each, published_routes),
+            route_id=each.route.id,
+            standing=_standing(
+                each, stops.get(each.id, ()), road.get(each.route.id), stand_ins, node, planning, now=now
+            ),
         )
         for each in driven
         if each.id not in lost
     ]
     routes = {each.id: each.route for each in driven}
-    planning = (await rules.current(session)).planning
     served = [
         _begun(released(drop, routes), stops, now=now)
         for drop in goods
-        if drop.drafted in routes and (drop.drafted not in lost or not drop.is_loaded)
+        if drop.drafted in routes and (drop.drafted not in lost or _is_free(drop, stops))
     ]
     on_routes = await acquainted(session, node=node, drops=served, rules=planning, now=now)
     known, busy = {drop.order.id for drop in goods}, {each.route.vehicle_id for each in published_routes}
@@ -117,32 +121,38 @@ def _stand_ins(
     }
 
 
-async def _last_visited(session: AsyncSession, driven: Sequence[Driven]) -> dict[uuid.UUID, Stop]:
-    """Route -> the stop where its van was last."""
-    left = [each.route.id for each in driven if each.route.state is RouteState.IN_PROGRESS]
-    found = await session.scalars(
-        select(Stop)
-        .where(one_of(Stop.route_id, left), col(Stop.arrived_at).is_not(None))
-        .order_by(col(Stop.arrived_at))
-    )
-    return {stop.route_id: stop for stop in found}
+def _is_free(drop: Drop, stops: Mapping[str, Sequence[Stop]]) -> bool:
+    """Whether others may go there when its route has no driver: not to goods in the van, nor where that one is."""
+    mine = (stop for stop in stops[drop.drafted or ""] if stop.order_id == drop.order.id)
+    return not drop.is_loaded and all(stop.state is StopState.PENDING for stop in mine)
 
 
-def _van(
+def _driver(driven: Driven, stand_ins: Mapping[str, Driver]) -> Driver:
+    driver = stand_ins.get(driven.id, driven.driver)
+    assert driver is not None, "routes without a driver are left out"
+    return driver
+
+
+def _standing(
     driven: Driven,
-    stand_in: Driver | None,
     stops: Sequence[Stop],
-    last: Stop | None,
+    known: Recorded | None,
+    stand_ins: Mapping[str, Driver],
     node: FulfilmentNode,
+    planning: Planning,
     *,
     now: datetime,
-) -> Van:
-    driver = stand_in or driven.driver
-    assert driver is not None, "routes without a driver are left out"
-    standing = None
-    if driven.route.state is RouteState.IN_PROGRESS:
-        standing = stand(stops, last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
-    return Van(vehicle=driven.vehicle, driver=driver, free_from=now, route_id=driven.route.id, standing=standing)
+) -> Standing | None:
+    """Where a van that has left is, what it brings back, and how its driver has rested; who stands in begins anew."""
+    if known is None:
+        return None
+    found = stand(stops, known.last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
+    zone = ZoneInfo(node.time_zone)
+    day = driven.route.planned_start.astimezone(zone).date()
+    records = () if driven.id in stand_ins else known.records
+    had = rested(records, planning, kind=driven.vehicle.kind, day=day, zone=zone, at=found.at)
+    worked = round(had.worked.total_seconds())
+    return replace(found, on_board=known.on_board, had_lunch=had.had_lunch, worked_seconds=worked)
 
 
 def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetime) -> Standing:
@@ -171,7 +181,7 @@ def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetim
 
 def released(drop: Drop, routes: Mapping[str, Route]) -> Drop:
     """Goods of a failed attempt may still be on the road; when their route leaves, they are back. Pure."""
-    if drop.is_loaded or not any(shipment.attempt_count for shipment in drop.shipments):
+    if drop.is_loaded or drop.is_collection or not any(shipment.attempt_count for shipment in drop.shipments):
         return drop
     return replace(drop, release=routes[drop.drafted or ""].planned_start)
 

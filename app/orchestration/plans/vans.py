@@ -6,13 +6,15 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from app.orchestration.nodes.policies import at_minute
+from app.orchestration.plans import breaks
+from app.orchestration.plans.breaks import SECONDS_A_MINUTE
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Loaded, Standing, Van
 from app.orchestration.policies.documents import Planning, VehicleKind
 from app.orchestration.travel import ROAD
 from app.solvers.routing import problem as routing
-from app.solvers.routing.problem import Break, DrivingRule, RoadEstimate, TimeWindow, TrafficProfile
+from app.solvers.routing.problem import Backhaul, RoadEstimate, TimeWindow, TrafficProfile
 
-SECONDS_AN_HOUR, SECONDS_A_MINUTE = 3_600, 60
+SECONDS_AN_HOUR = 3_600
 
 
 def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
@@ -30,7 +32,7 @@ def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
     found = routing.Vehicle(
         id=van.id,
         start_location=0,
-        end_location=0,
+        end_location=None if van.ends_anywhere(rules) else 0,
         shift=TimeWindow(start_seconds=loaded.seconds(starts), end_seconds=loaded.seconds(ends)),
         capacities=(int(row.max_weight_kg * GRAMS_PER_KG), int(row.max_volume_l * MILLILITRES_PER_LITRE)),
         fixed_cost=float(row.fixed_minor),
@@ -48,23 +50,48 @@ def vehicle_of(van: Van, loaded: Loaded) -> routing.Vehicle | None:
         reload_locations=(0,) if rules.max_trips > 1 else (),
         reload_seconds=rules.reload_minutes * SECONDS_A_MINUTE,
         max_trips=rules.max_trips,
-        breaks=_breaks(rules, van.day_index),
-        driving_rule=_driving_rule(rules),
+        breaks=breaks.lunch(rules, van.day_index),
+        driving_rule=breaks.driving_rule(rules),
+        backhaul=Backhaul.PICKUPS_LAST if rules.pickups_last else Backhaul.MIXED,
     )
     return found if van.standing is None else _under_way(found, van.standing, loaded)
 
 
 def _under_way(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> routing.Vehicle:
-    """The rest of a route: nothing can join it any more, so that what limits a whole route no longer matters."""
+    """The rest of a route: no goods can join it any more, so that what limits a whole route no longer matters.
+
+    Who is about to collect before all is delivered, as a dispatcher or driver may, delivers the rest all the same.
+    """
+    is_collecting = any(drop.is_collection and drop.order.id in standing.first for drop in loaded.drops)
+    rests = breaks.ahead(vehicle, standing, loaded)
+    longer = rests.at_once_seconds + sum(one.duration_seconds for one in rests.breaks)
+    back_by = loaded.seconds(standing.back_by) + longer
     return replace(
         vehicle,
+        shift=TimeWindow(
+            start_seconds=vehicle.shift.start_seconds + rests.at_once_seconds,
+            end_seconds=max(vehicle.shift.end_seconds, back_by),
+        ),
+        breaks=rests.breaks,
+        driving_rule=rests.driving_rule,
+        capacities=_room(vehicle, standing, loaded),
         start_location=loaded.place_at(standing.place),
         fixed_cost=0.0,
         max_stops=None,
         max_duration_seconds=None,
         regular_seconds=None,
         reload_locations=(),
+        backhaul=Backhaul.MIXED if is_collecting else vehicle.backhaul,
         frozen_visit_ids=tuple(str(order) for order in standing.first),
+    )
+
+
+def _room(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> tuple[int, ...]:
+    """What it can carry beside what is on its way back. What it still has to bring fits: it is on board."""
+    to_bring = [drop.load for drop in loaded.drops if drop.is_loaded and drop.drafted == vehicle.id]
+    return tuple(
+        max(most - back, sum(loads))
+        for most, back, *loads in zip(vehicle.capacities, standing.on_board, *to_bring, strict=True)
     )
 
 
@@ -91,26 +118,6 @@ def traffic(rules: Planning) -> Mapping[str, TrafficProfile]:
 def services(seconds: int, kinds: Mapping[str, VehicleKind]) -> dict[str, int]:
     """Kind of vehicle -> seconds at the door, where they are others than a van's."""
     return {name: round(seconds * kind.service_factor) for name, kind in kinds.items() if kind.service_factor != 1.0}
-
-
-def _breaks(rules: Planning, day_index: int) -> tuple[Break, ...]:
-    if rules.lunch is None:
-        return ()
-    opens = day_index * routing.DAY_SECONDS
-    window = TimeWindow(
-        start_seconds=opens + rules.lunch.from_minute * SECONDS_A_MINUTE,
-        end_seconds=opens + rules.lunch.to_minute * SECONDS_A_MINUTE,
-    )
-    return (Break(windows=(window,), duration_seconds=rules.lunch.minutes * SECONDS_A_MINUTE),)
-
-
-def _driving_rule(rules: Planning) -> DrivingRule | None:
-    if rules.rest_after_minutes is None:
-        return None
-    return DrivingRule(
-        max_work_seconds=rules.rest_after_minutes * SECONDS_A_MINUTE,
-        break_seconds=rules.rest_minutes * SECONDS_A_MINUTE,
-    )
 
 
 def _minutes(value: int | None) -> int | None:

@@ -108,11 +108,15 @@ class TrafficBand(Part):
 
 
 class VehicleKind(Part):
-    """How vehicles of a kind differ from a van: how fast they drive and are at the door, and whether traffic slows."""
+    """How vehicles of a kind differ from a van: how fast they drive and are at the door, and whether traffic slows.
+
+    `ends_anywhere`: a route ends with its last service, as a courier's does; so nothing is collected on it.
+    """
 
     speed_factor: Annotated[float, Field(gt=0, le=3)] = 1.0
     service_factor: Annotated[float, Field(gt=0, le=5)] = 1.0
     in_traffic: bool = True
+    ends_anywhere: bool = False
 
 
 class Area(Part):
@@ -139,7 +143,8 @@ class Planning(Part):
     `change_minor` is the price of another vehicle than the node's latest draft, or the published route, has for an
     order; `familiarity_minor` is a bonus for a driver who has been at its door in the last four weeks. `together_by`
     and `apart_by` are keys of orders' metadata: those with the same value go on one vehicle, or no two of them do.
-    Goods of two kinds of `never_together` are never on one vehicle.
+    Goods of two kinds of `never_together` are never on one vehicle. `pickups_last`: nothing is delivered any more once
+    something is collected.
     """
 
     setup_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
@@ -159,9 +164,15 @@ class Planning(Part):
     together_by: str | None = None
     apart_by: str | None = None
     never_together: tuple[tuple[str, str], ...] = ()
+    pickups_last: bool = False
     driver_territories: tuple[DriverTerritory, ...] = ()
     vehicle_kinds: dict[Annotated[str, Field(min_length=1, max_length=40)], VehicleKind] = Field(default_factory=dict)
     traffic: tuple[TrafficBand, ...] = ()
+
+    def ends_anywhere(self, kind: str) -> bool:
+        """Whether the routes of vehicles of this kind end with their last service."""
+        found = self.vehicle_kinds.get(kind)
+        return found is not None and found.ends_anywhere
 
     @model_validator(mode="after")
     def _traffic_covers_the_day(self) -> Self:

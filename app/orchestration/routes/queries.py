@@ -10,6 +10,7 @@ from sqlmodel import col
 from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import FulfilmentNode, Route, RouteState, Vehicle
 from app.orchestration import reading
+from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
 
 SEEING_ALL = STAFF | {PrincipalKind.INTEGRATION, PrincipalKind.SYSTEM}
@@ -75,10 +76,25 @@ async def vehicles(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.
 async def start_nodes(
     session: AsyncSession, viewer: Principal, route_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, FulfilmentNode]:
-    """Where each of these routes starts and ends."""
+    """Where each of these routes starts."""
     return await reading.by_key(
         session,
         select(col(Route.id), FulfilmentNode)
         .join(FulfilmentNode, col(FulfilmentNode.id) == col(Route.node_id))
         .where(col(Route.id).in_(route_ids), visible(viewer)),
+    )
+
+
+async def end_nodes(
+    session: AsyncSession, viewer: Principal, route_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, FulfilmentNode]:
+    """Where each of these routes ends; none for those that end with their last service."""
+    planning = (await rules.current(session)).planning
+    open_ended = [kind for kind in planning.vehicle_kinds if planning.ends_anywhere(kind)]
+    return await reading.by_key(
+        session,
+        select(col(Route.id), FulfilmentNode)
+        .join(FulfilmentNode, col(FulfilmentNode.id) == col(Route.node_id))
+        .join(Vehicle, col(Vehicle.id) == col(Route.vehicle_id))
+        .where(col(Route.id).in_(route_ids), col(Vehicle.kind).not_in(open_ended), visible(viewer)),
     )

@@ -39,13 +39,19 @@ async def move(
     lines: Mapping[uuid.UUID, Sequence[ShipmentLine]],
     delivered: Mapping[str, int] | None,
     *,
+    collections: Collection[uuid.UUID] = (),
     now: datetime,
 ) -> None:
-    """What the event does to the stock of all these shipments. `delivered`: what a partial delivery handed over."""
+    """What the event does to the stock of all these shipments. `delivered`: what a partial delivery handed over.
+
+    `collections`: the shipments whose goods come to the node.
+    """
     skipped = await _picked_before(session, shipments) if event is ShipmentEvent.PICK_UP else frozenset[uuid.UUID]()
     moves: Moves = []
     for shipment in shipments:
-        if shipment.id not in skipped:
+        if shipment.id in collections:
+            moves += _coming_in(shipment, event, lines[shipment.id], delivered)
+        elif shipment.id not in skipped:
             moves += _moves(shipment, event, lines[shipment.id], delivered)
     for reason in dict.fromkeys(reason for reason, _ in moves):
         await stock.move(session, reason, [goods for why, goods in moves if why is reason], now=now)
@@ -61,11 +67,22 @@ def _moves(
         parts = [(MovementReason.DELIVER, handed_over), (MovementReason.RETURN, rest)]
     else:
         parts = [(policies.MOVEMENT[event], whole)] if event in policies.MOVEMENT else []
-    return [
-        (reason, goods)
-        for reason, quantities in parts
-        for goods in stock.goods_of(shipment.node_id, quantities, order_id=shipment.order_id, shipment_id=shipment.id)
-    ]
+    return [(reason, goods) for reason, quantities in parts for goods in _of(shipment, quantities)]
+
+
+def _coming_in(
+    shipment: Shipment, event: ShipmentEvent, lines: Sequence[ShipmentLine], collected: Mapping[str, int] | None
+) -> Moves:
+    """What was collected is stock once it is at the node."""
+    if event is ShipmentEvent.COLLECT_PARTLY:
+        _checked_part(shipment, {line.sku: line.quantity for line in lines}, collected)
+    reason = policies.COLLECTION_MOVEMENT.get(event)
+    quantities = {line.sku: line.delivered_quantity for line in lines if line.delivered_quantity}
+    return [] if reason is None else [(reason, goods) for goods in _of(shipment, quantities)]
+
+
+def _of(shipment: Shipment, quantities: Mapping[str, int]) -> list[Goods]:
+    return stock.goods_of(shipment.node_id, quantities, order_id=shipment.order_id, shipment_id=shipment.id)
 
 
 async def _picked_before(session: AsyncSession, shipments: Sequence[Shipment]) -> Collection[uuid.UUID]:
@@ -105,12 +122,15 @@ def _checked_part(
     return given
 
 
-async def count_delivered(
-    session: AsyncSession, shipment: Shipment, lines: Sequence[ShipmentLine], delivered: Mapping[str, int] | None
-) -> None:
-    """Counts what was handed over on the lines of the shipment and of its order. `delivered` None: all of it."""
+def count_handed_over(lines: Sequence[ShipmentLine], delivered: Mapping[str, int] | None) -> None:
+    """Counts what was handed over at the door on the lines of the shipment. `delivered` None: all of it."""
     for line in lines:
         line.delivered_quantity = line.quantity if delivered is None else delivered.get(line.sku, 0)
+
+
+async def count_arrived(session: AsyncSession, shipment: Shipment, lines: Sequence[ShipmentLine]) -> None:
+    """Counts what is where the order wants it, at the door or at the node, on the lines of the order."""
+    for line in lines:
         await session.execute(
             update(OrderLine)
             .where(col(OrderLine.order_id) == shipment.order_id, col(OrderLine.sku) == line.sku)

@@ -112,18 +112,25 @@ async def advance_all(
     """Moves shipments to their next state, with all that follows: stock, attempts, the log, their orders.
 
     Locks the orders, then the shipments. Refuses with INVALID_STATE what may not follow; then nothing has changed.
-    After FAIL the policy decides: `not_before` says when the next attempt may start, or the goods are sent back.
+    After a failed attempt the policy decides: `not_before` says when the next may start, or the goods are sent back, or
+    fetched no more.
     """
     orders_of, moving = await lock_all(session, shipments)
     states = [policies.next_state(shipment, event) for shipment in moving]
     lines = await goods.lines_by_shipment(session, [shipment.id for shipment in moving])
-    await goods.move(session, moving, event, lines, happening.delivered, now=now)
+    kinds = {order.id: order.kind for order in orders_of}
+    collections = {shipment.id for shipment in moving if kinds[shipment.order_id].is_collection}
+    await goods.move(session, moving, event, lines, happening.delivered, collections=collections, now=now)
     for shipment, state in zip(moving, states, strict=True):
         shipment.state = state
         shipment.version += 1
         if event in policies.ATTEMPT:
-            await _record_attempt(session, shipment, event, lines[shipment.id], happening, now=now)
+            _record_attempt(session, shipment, event, lines[shipment.id], happening, now=now)
+        if event in (policies.COLLECTION_ARRIVING if shipment.id in collections else policies.ARRIVING):
+            await goods.count_arrived(session, shipment, lines[shipment.id])
     await _follow_allocations(session, moving, event)
+    if event is ShipmentEvent.MISS:
+        await _roll_up(session, orders_of, actor=actor, now=now)  # a visit was made, whatever becomes of it
     for shipment in moving:
         _log(
             session,
@@ -134,8 +141,9 @@ async def advance_all(
             route_id=happening.route_id,
             data={**_told(shipment, happening), **(data or {})},
         )
-        if event is ShipmentEvent.FAIL:
-            await _after_failure(session, shipment, happening, actor=actor, now=now)
+        if event in policies.MISSED:
+            is_collection = shipment.id in collections
+            await _after_failure(session, shipment, happening, is_collection=is_collection, actor=actor, now=now)
     await _roll_up(session, orders_of, actor=actor, now=now)
     await session.flush()
     return moving
@@ -190,15 +198,16 @@ async def _roll_up(session: AsyncSession, locked: Sequence[Order], *, actor: Pri
     keys = [order.id for order in locked]
     statement = select(col(Shipment.order_id), col(Shipment.state)).where(col(Shipment.order_id).in_(keys))
     states = await reading.grouped(session, statement, keys)
-    lacking = set(
-        await session.scalars(
-            select(col(OrderLine.order_id))
-            .where(col(OrderLine.order_id).in_(keys), col(OrderLine.delivered_quantity) < col(OrderLine.quantity))
-            .distinct()
-        )
+    there, wanted = col(OrderLine.delivered_quantity), col(OrderLine.quantity)
+    counted = await session.execute(
+        select(col(OrderLine.order_id), func.bool_and(there >= wanted), func.bool_or(there > 0))
+        .where(col(OrderLine.order_id).in_(keys))
+        .group_by(col(OrderLine.order_id))
     )
+    delivered = {order_id: (is_all, is_any) for order_id, is_all, is_any in counted.all()}
     for order in locked:
-        for event in order_events(order.state, states[order.id], is_all_delivered=order.id not in lacking):
+        is_all, is_any = delivered.get(order.id, (True, False))
+        for event in order_events(order.state, states[order.id], is_all_delivered=is_all, is_any_delivered=is_any):
             _follow(session, order, event, actor=actor, now=now)
 
 
@@ -215,7 +224,7 @@ def _follow(session: AsyncSession, order: Order, event: OrderEvent, *, actor: Pr
     )
 
 
-async def _record_attempt(
+def _record_attempt(
     session: AsyncSession,
     shipment: Shipment,
     event: ShipmentEvent,
@@ -226,9 +235,9 @@ async def _record_attempt(
 ) -> None:
     at = happening.at or now
     shipment.attempt_count += 1
-    if event is not ShipmentEvent.FAIL:
+    if event not in policies.MISSED:
         shipment.delivered_at = at
-        await goods.count_delivered(session, shipment, lines, happening.delivered)
+        goods.count_handed_over(lines, happening.delivered)
     session.add(
         DeliveryAttempt(
             shipment_id=shipment.id,
@@ -246,7 +255,10 @@ async def _record_attempt(
 async def _follow_allocations(session: AsyncSession, shipments: Sequence[Shipment], event: ShipmentEvent) -> None:
     following = {
         ShipmentEvent.PICK_UP: AllocationState.CONSUMED,
+        ShipmentEvent.COLLECT: AllocationState.CONSUMED,
+        ShipmentEvent.COLLECT_PARTLY: AllocationState.CONSUMED,
         ShipmentEvent.CANCEL: AllocationState.RELEASED,
+        ShipmentEvent.GIVE_UP: AllocationState.RELEASED,
     }
     keys = [shipment.allocation_id for shipment in shipments if shipment.allocation_id is not None]
     if event in following and keys:
@@ -255,7 +267,13 @@ async def _follow_allocations(session: AsyncSession, shipments: Sequence[Shipmen
 
 
 async def _after_failure(
-    session: AsyncSession, shipment: Shipment, happening: Happening, *, actor: Principal, now: datetime
+    session: AsyncSession,
+    shipment: Shipment,
+    happening: Happening,
+    *,
+    is_collection: bool,
+    actor: Principal,
+    now: datetime,
 ) -> None:
     await session.flush()
     at = happening.at or now
@@ -277,12 +295,14 @@ async def _after_failure(
         return
     if found.not_before is not None:
         return
-    shipment.state = policies.next_state(shipment, ShipmentEvent.SEND_BACK)
+    ending = policies.last_resort(is_collection=is_collection)
+    shipment.state = policies.next_state(shipment, ending)
     shipment.version += 1
+    await _follow_allocations(session, [shipment], ending)
     _log(
         session,
         shipment,
-        type=policies.LOG_TYPE[ShipmentEvent.SEND_BACK],
+        type=policies.LOG_TYPE[ending],
         actor=actor,
         now=now,
         route_id=happening.route_id,

@@ -24,12 +24,17 @@ class ShipmentEvent(StrEnum):
     RETURN = "RETURN"
     LOSE = "LOSE"
     CANCEL = "CANCEL"
+    COLLECT = "COLLECT"
+    COLLECT_PARTLY = "COLLECT_PARTLY"
+    MISS = "MISS"
+    GIVE_UP = "GIVE_UP"
 
 
 State, Event = ShipmentState, ShipmentEvent
 
 # What an accepted carrier does not fetch is tendered again. A failed attempt goes round again: planned anew by an own
-# fleet, or out once more by a 3PL.
+# fleet, or out once more by a 3PL. What is collected (COLLECT, MISS, GIVE_UP) stays PLANNED until the van is at its
+# door: there is nothing to load. From the door it comes to the node as what goes back does.
 NEXT: Mapping[tuple[ShipmentState, ShipmentEvent], ShipmentState] = {
     (State.PENDING, Event.TENDER): State.TENDERED,
     (State.PENDING, Event.ASSIGN): State.ASSIGNED,
@@ -57,11 +62,15 @@ NEXT: Mapping[tuple[ShipmentState, ShipmentEvent], ShipmentState] = {
     (State.ATTEMPT_FAILED, Event.LOSE): State.LOST,
     (State.RETURNING, Event.RETURN): State.RETURNED,
     (State.RETURNING, Event.LOSE): State.LOST,
+    (State.PLANNED, Event.COLLECT): State.RETURNING,
+    (State.PLANNED, Event.COLLECT_PARTLY): State.RETURNING,
+    (State.PLANNED, Event.MISS): State.ATTEMPT_FAILED,
+    (State.ATTEMPT_FAILED, Event.GIVE_UP): State.CANCELLED,
 }
 
 TERMINAL = frozenset({State.DELIVERED, State.PARTIALLY_DELIVERED, State.RETURNED, State.LOST, State.CANCELLED})
 DELIVERED = frozenset({State.DELIVERED, State.PARTIALLY_DELIVERED})
-# The goods have not left the node yet.
+# The goods have not left the node, or the door where they are collected.
 AT_NODE = frozenset({State.PENDING, State.TENDERED, State.ASSIGNED, State.PLANNED})
 
 # The entry that each event makes in the log, and the sentence of it.
@@ -79,6 +88,10 @@ LOG_TYPE: Mapping[ShipmentEvent, str] = {
     Event.RETURN: "shipment.returned",
     Event.LOSE: "shipment.lost",
     Event.CANCEL: "shipment.cancelled",
+    Event.COLLECT: "shipment.collected",
+    Event.COLLECT_PARTLY: "shipment.partially_collected",
+    Event.MISS: "shipment.collection_failed",
+    Event.GIVE_UP: "shipment.given_up",
 }
 
 # What an event does to all of the shipment's goods. A partial delivery splits them, and is told apart in operations.py.
@@ -89,13 +102,28 @@ MOVEMENT: Mapping[ShipmentEvent, MovementReason] = {
     Event.LOSE: MovementReason.LOSS,
     Event.CANCEL: MovementReason.RELEASE,
 }
+# The same where goods are collected: none of them is reserved, and what reaches the node is stock from then on.
+COLLECTION_MOVEMENT: Mapping[ShipmentEvent, MovementReason] = {Event.RETURN: MovementReason.RECEIPT}
 
 # The events that end a visit to the door.
 ATTEMPT: Mapping[ShipmentEvent, AttemptOutcome] = {
     Event.DELIVER: AttemptOutcome.SUCCEEDED,
     Event.DELIVER_PARTLY: AttemptOutcome.PARTIAL,
     Event.FAIL: AttemptOutcome.FAILED,
+    Event.COLLECT: AttemptOutcome.SUCCEEDED,
+    Event.COLLECT_PARTLY: AttemptOutcome.PARTIAL,
+    Event.MISS: AttemptOutcome.FAILED,
 }
+
+# The attempts that failed, and the events that bring goods where their order wants them: to the door, or to the node.
+MISSED = frozenset({Event.FAIL, Event.MISS})
+ARRIVING = frozenset({Event.DELIVER, Event.DELIVER_PARTLY})
+COLLECTION_ARRIVING = frozenset({Event.RETURN})
+
+
+def last_resort(*, is_collection: bool) -> ShipmentEvent:
+    """What happens after a failed attempt when there is no other: goods go back, or are not fetched any more."""
+    return Event.GIVE_UP if is_collection else Event.SEND_BACK
 
 
 def next_state(shipment: Shipment, event: ShipmentEvent) -> ShipmentState:

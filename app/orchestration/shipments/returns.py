@@ -1,6 +1,7 @@
 """Sending goods back after a failed attempt: those that waited too long, and those of which a person says so.
 
-Also lets a person have the next attempt made. Leaves out what the policy says right after a failure: operations.py.
+What was to be collected is given up instead. Also lets a person have the next attempt made. Leaves out what the policy
+says right after a failure: operations.py.
 """
 
 import uuid
@@ -12,12 +13,12 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict, NotFound
-from app.models import DeliveryAttempt, Shipment, ShipmentState
+from app.models import DeliveryAttempt, Order, Shipment, ShipmentState
 from app.models.base import Json
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.policies import queries as rules
 from app.orchestration.shipments import operations
-from app.orchestration.shipments.policies import ShipmentEvent
+from app.orchestration.shipments.policies import last_resort
 from app.orchestration.shipments.proposals import KIND
 
 BATCH = 100
@@ -39,9 +40,9 @@ async def send_back_due(session: AsyncSession, *, now: datetime) -> int:
     because = {"code": "WAITED_TOO_LONG", "detail": f"Nobody tried again within {policy.return_after_hours} hours."}
     sent_back = 0
     for waiting in list(found):
-        _, shipment = await operations.lock(session, waiting)
+        order, shipment = await operations.lock(session, waiting)
         if shipment.state is ShipmentState.ATTEMPT_FAILED:
-            await _send_back(session, shipment, because=because, actor=SYSTEM, now=now)
+            await _send_back(session, order, shipment, because=because, actor=SYSTEM, now=now)
             await exceptions.settle(
                 session, kind=KIND, subject_id=shipment.id, resolution="The goods went back.", now=now
             )
@@ -50,37 +51,37 @@ async def send_back_due(session: AsyncSession, *, now: datetime) -> int:
 
 
 async def send_back(session: AsyncSession, *, shipment_id: uuid.UUID, actor: Principal, now: datetime) -> Shipment:
-    """A person sends the goods back instead of having another attempt made."""
-    shipment = await _failed(session, shipment_id)
-    because = {"code": "DECIDED", "detail": f"{actor.name} sent the goods back."}
-    return await _send_back(session, shipment, because=because, actor=actor, now=now)
+    """A person sends the goods back, or fetches them no more, instead of having another attempt made."""
+    order, shipment = await _failed(session, shipment_id)
+    done = "wants no other attempt" if order.kind.is_collection else "sent the goods back"
+    because = {"code": "DECIDED", "detail": f"{actor.name} {done}."}
+    return await _send_back(session, order, shipment, because=because, actor=actor, now=now)
 
 
 async def try_again(session: AsyncSession, *, shipment_id: uuid.UUID, not_before: datetime) -> Shipment:
     """A person has another attempt made."""
-    shipment = await _failed(session, shipment_id)
+    _, shipment = await _failed(session, shipment_id)
     shipment.not_before = not_before
     shipment.version += 1
     return shipment
 
 
-async def _failed(session: AsyncSession, shipment_id: uuid.UUID) -> Shipment:
+async def _failed(session: AsyncSession, shipment_id: uuid.UUID) -> tuple[Order, Shipment]:
     found = await session.get(Shipment, shipment_id)
     if found is None:
         raise NotFound("shipment", shipment_id)
-    _, shipment = await operations.lock(session, found)
+    order, shipment = await operations.lock(session, found)
     if shipment.state is not ShipmentState.ATTEMPT_FAILED:
         raise Conflict(
             "INVALID_STATE",
             f"Shipment {shipment.reference} is {shipment.state.value} by now, so that this is decided. Dismiss it.",
         )
-    return shipment
+    return order, shipment
 
 
 async def _send_back(
-    session: AsyncSession, shipment: Shipment, *, because: Json, actor: Principal, now: datetime
+    session: AsyncSession, order: Order, shipment: Shipment, *, because: Json, actor: Principal, now: datetime
 ) -> Shipment:
     shipment.not_before = None
-    return await operations.advance(
-        session, shipment, ShipmentEvent.SEND_BACK, actor=actor, now=now, data={"because": because}
-    )
+    event = last_resort(is_collection=order.kind.is_collection)
+    return await operations.advance(session, shipment, event, actor=actor, now=now, data={"because": because})

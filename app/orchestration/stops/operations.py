@@ -52,6 +52,11 @@ SHIPMENT_EVENT = {
     StopOutcome.PARTIAL: ShipmentEvent.DELIVER_PARTLY,
     StopOutcome.FAILED: ShipmentEvent.FAIL,
 }
+COLLECTION_EVENT = {
+    StopOutcome.SUCCEEDED: ShipmentEvent.COLLECT,
+    StopOutcome.PARTIAL: ShipmentEvent.COLLECT_PARTLY,
+    StopOutcome.FAILED: ShipmentEvent.MISS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +81,10 @@ class Visit:
     shipments: Sequence[Shipment]
 
     @property
-    def on_board(self) -> list[Shipment]:
-        """The stop's shipments that are on the van."""
-        return [shipment for shipment in self.shipments if shipment.state is ShipmentState.OUT_FOR_DELIVERY]
+    def at_hand(self) -> list[Shipment]:
+        """The stop's shipments that can change hands: on the van, or at the door where they are collected."""
+        ready = ShipmentState.PLANNED if self.stop.kind.is_collection else ShipmentState.OUT_FOR_DELIVERY
+        return [shipment for shipment in self.shipments if shipment.state is ready]
 
 
 async def open_visit(session: AsyncSession, *, stop_id: uuid.UUID, moment: Moment) -> Visit:
@@ -158,7 +164,10 @@ async def arrive(session: AsyncSession, visit: Visit, moment: Moment) -> None:
 
 
 async def hand_over(session: AsyncSession, visit: Visit, given: GivenHandover, moment: Moment) -> None:
-    """Goods are handed over, wholly or in part, with the proofs and the cash that the order asks for."""
+    """Goods are handed over, wholly or in part, with the proofs and the cash that the order asks for.
+
+    At a stop where goods are collected it is the driver who takes them.
+    """
     state = policies.next_state(visit.stop, StopEvent.HAND_OVER)
     parts = await _parts(session, visit, given)
     outcome = policies.outcome_of(part.outcome for part in parts)
@@ -188,7 +197,7 @@ async def fail(
     note: str | None = None,
     given_proofs: Sequence[GivenProof] = (),
 ) -> None:
-    """Nothing could be handed over. Policy decides whether the goods go round again or back."""
+    """Nothing could be handed over. Policy decides whether the goods go round again or back, or are fetched later."""
     policies.check_note(reason, note)
     state = policies.next_state(visit.stop, StopEvent.FAIL)
     await _keep(session, visit, given_proofs, [], moment)
@@ -265,14 +274,15 @@ def tell(
 
 
 async def _parts(session: AsyncSession, visit: Visit, given: GivenHandover) -> list[Part]:
-    if not visit.on_board:
+    if not visit.at_hand:
+        where = "is to be collected there any more" if visit.stop.kind.is_collection else "is on the van"
         raise Refusal(
             "INVALID_STATE",
-            f"None of the goods of stop {visit.stop.sequence} is on the van. Record failed or skipped instead.",
+            f"None of the goods of stop {visit.stop.sequence} {where}. Record failed or skipped instead.",
             field="stopId",
         )
-    lines = await lines_by_shipment(session, [shipment.id for shipment in visit.on_board])
-    return parts_of(visit.on_board, lines, given.items)
+    lines = await lines_by_shipment(session, [shipment.id for shipment in visit.at_hand])
+    return parts_of(visit.at_hand, lines, given.items)
 
 
 async def _keep(
@@ -285,7 +295,7 @@ async def _keep(
         route=visit.route,
         stop=visit.stop,
         required=required,
-        barcodes={shipment.reference for shipment in visit.on_board},
+        barcodes={shipment.reference for shipment in visit.at_hand},
         event_id=moment.event_id,
         place=moment.place,
         actor=moment.actor,
@@ -296,7 +306,7 @@ async def _keep(
 async def _fail_goods(
     session: AsyncSession, visit: Visit, moment: Moment, *, reason: FailureReason, note: str | None
 ) -> None:
-    for shipment in visit.on_board:
+    for shipment in visit.at_hand:
         part = Part(shipment=shipment, outcome=StopOutcome.FAILED, reason=reason)
         await _advance(session, visit, part, moment, note=note)
 
@@ -320,14 +330,15 @@ async def _advance(
         received_by=received_by,
         delivered=part.delivered,
     )
-    await advance(
-        session, part.shipment, SHIPMENT_EVENT[part.outcome], actor=moment.actor, now=moment.now, happening=happening
-    )
+    is_collection = visit.stop.kind.is_collection
+    event = (COLLECTION_EVENT if is_collection else SHIPMENT_EVENT)[part.outcome]
+    await advance(session, part.shipment, event, actor=moment.actor, now=moment.now, happening=happening)
     await exceptions.settle(
         session, kind=PREDICTED_LATE, subject_id=part.shipment.id, resolution="The visit has ended.", now=moment.now
     )
     if part.outcome is StopOutcome.FAILED:
-        await reattempts.explain(session, part.shipment, reason=part.reason or FailureReason.OTHER, now=moment.now)
+        reason = part.reason or FailureReason.OTHER
+        await reattempts.explain(session, part.shipment, reason=reason, is_collection=is_collection, now=moment.now)
 
 
 def _leave(session: AsyncSession, route: Route, stop: Stop, moment: Moment) -> None:

@@ -25,6 +25,7 @@ from app.models import (
     Shipment,
     ShipmentState,
     Stop,
+    StopKind,
     StopShipment,
     Tender,
     TenderState,
@@ -92,14 +93,23 @@ def _is_late(limits: Tendering, *, now: datetime) -> ColumnElement[bool]:
 
 
 async def _settle(session: AsyncSession, *, now: datetime) -> None:
-    """Closes the cases about goods that have left their node since, or will not leave any more."""
+    """Closes the cases about goods that have left their node since, or will not leave any more.
+
+    What is collected waits at its door until the van that has left is there.
+    """
+    fetched = (
+        select(col(StopShipment.shipment_id))
+        .join(Stop, col(Stop.id) == col(StopShipment.stop_id))
+        .join(Route, col(Route.id) == col(Stop.route_id))
+        .where(col(Route.state) == RouteState.IN_PROGRESS, col(Stop.kind) != StopKind.DELIVERY)
+    )
     found = await session.scalars(
         select(col(ExceptionCase.subject_id))
         .join(Shipment, col(Shipment.id) == col(ExceptionCase.subject_id))
         .where(
             col(ExceptionCase.kind) == KIND,
             col(ExceptionCase.state) == ExceptionState.OPEN,
-            col(Shipment.state).not_in(AT_NODE),
+            or_(col(Shipment.state).not_in(AT_NODE), col(Shipment.id).in_(fetched)),
         )
         .limit(BATCH)
     )

@@ -102,7 +102,13 @@ async def view(session: AsyncSession, *, order_id: uuid.UUID, now: datetime) -> 
     before = await _stops_before(session, stop)
     rule = (await rules.current(session)).tracking
     is_shown = shipment is not None and policies.may_show_vehicle(
-        rule, state=shipment.state, stops_before=before, eta=shipment.eta_expected, now=now
+        rule,
+        is_on_the_way=policies.is_on_the_way(
+            shipment.state, is_collection=order.kind.is_collection, route=None if route is None else route.state
+        ),
+        stops_before=before,
+        eta=shipment.eta_expected,
+        now=now,
     )
     shown = route if is_shown else None
     proofs = (await of_orders(session, customer(order_id), [order_id]))[order_id]

@@ -1,6 +1,7 @@
 """A plan's picture: a PNG of the routes and the day, with streets where there is an extract."""
 
 import struct
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,6 +46,11 @@ def test_a_picture_is_as_wide_as_the_page_and_higher_the_more_vans_there_are() -
     many = draw(DrawnPlan(title="Twenty vans", routes=[a_route(number) for number in range(20)]))
     assert size_of(few) == (1320, 1194)
     assert size_of(many) == (1320, 1606)
+
+
+def test_a_route_that_ends_at_its_last_door_is_drawn_without_a_way_back() -> None:
+    there_and_back = draw(DrawnPlan(title="One", routes=[a_route(1)]))
+    assert draw(DrawnPlan(title="One", routes=[replace(a_route(1), comes_back=False)])) != there_and_back
 
 
 def test_a_plan_without_routes_has_a_picture_too() -> None:

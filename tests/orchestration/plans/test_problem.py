@@ -5,11 +5,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.geo import Point, great_circle_metres
-from app.models import Driver, Shipment, Vehicle
+from app.models import Driver, OrderKind, Shipment, Vehicle
+from app.orchestration.plans.drafting import highest_load
 from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.plans.problem import pose
 from app.orchestration.policies.documents import parse
@@ -178,6 +179,53 @@ def test_goods_in_a_van_stay_with_its_driver_whatever_the_territory() -> None:
     assert visit.territory is None
 
 
+def test_what_is_collected_rides_to_the_node_and_is_tried_again_from_when_it_may_be() -> None:
+    drop = a_drop()
+    drop.order.kind = OrderKind.RETURN
+    (visit,) = posed(drops=[drop]).visits
+    assert (visit.demand, visit.pickup, visit.release_seconds) == ((0, 0), (1_500, 2_000), None)
+    drop.shipments[0].attempt_count, drop.shipments[0].not_before = 1, at(15)
+    (visit,) = posed(drops=[drop]).visits
+    assert visit.windows == (TimeWindow(start_seconds=15 * 3_600, end_seconds=48 * 3_600),)
+    assert posed(drops=[drop], now=at(16)).visits[0].windows == ()
+
+
+def test_a_kind_that_ends_anywhere_does_so_and_collects_nothing() -> None:
+    rules = {"vehicleKinds": {"courier": {"endsAnywhere": True}, "bike": {}}}
+    courier, bike, back = a_van(), a_van(), a_drop()
+    courier.vehicle.kind, bike.vehicle.kind = "courier", "bike"
+    back.order.kind = OrderKind.PICKUP
+    problem = posed(rules, drops=[a_drop(), back], vans=[courier, bike])
+    assert [vehicle.end_location for vehicle in problem.vehicles] == [None, 0]
+    brought, collected = problem.visits
+    assert (brought.allowed_vehicle_ids, collected.allowed_vehicle_ids) == (None, frozenset({bike.id}))
+    again = posed(rules, vans=[replace(courier, free_until=at(15))])
+    assert again.vehicles[0].end_location == 0
+
+
+def test_where_pickups_come_last_nothing_is_delivered_after_one() -> None:
+    first, second, back = a_drop(), a_drop(), a_drop()
+    back.order.kind = OrderKind.RETURN
+    one, two, three = (str(drop.order.id) for drop in (first, second, back))
+    for rules, broken in (({}, []), ({"pickupsLast": True}, ["BACKHAUL"])):
+        problem = posed(rules, drops=[first, second, back])
+        (van,) = problem.vehicles
+        assert [found.code for found in check_orders(problem, {van.id: [one, three, two]})] == broken
+        assert check_orders(problem, {van.id: [one, two, three]}) == []
+
+
+def test_a_route_shows_the_most_that_is_on_board_at_any_time() -> None:
+    first, second, back = a_drop(), a_drop(), a_drop()
+    back.order.kind = OrderKind.RETURN
+    back.shipments[0].weight_kg = 4.0
+    problem = posed(drops=[first, second, back])
+    terms = Terms(problem)
+    order = terms.order([str(drop.order.id) for drop in (first, back, second)])
+    timed = timetable(terms, problem.vehicles[0], order)
+    assert timed is not None
+    assert (timed.load, highest_load(timed)) == ((3_000, 4_000), (5_500, 4_000))
+
+
 def test_each_day_of_a_horizon_has_its_own_shift() -> None:
     van = a_van()
     second = Van(vehicle=van.vehicle, driver=van.driver, free_from=at(0), day_index=1)
@@ -203,6 +251,7 @@ def test_doors_within_ten_metres_are_one_place_where_the_van_parks_once() -> Non
     assert [stop.departure_seconds - stop.service_start_seconds for stop in apart.stops] == [210, 210]
 
 
+@settings(deadline=None)
 @given(
     latitude=st.floats(-89, 89, allow_nan=False),
     longitude=st.floats(-179, 179, allow_nan=False),

@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.geo import Point
-from app.models import Route, Stop, StopState
-from app.orchestration.plans.loaded import Drop, Standing, Van
-from app.orchestration.plans.under_way import MARGIN, released, stand
+from app.models import OrderKind, Route, Stop, StopState
+from app.orchestration.plans.loaded import MARGIN, Drop, Standing, Van
+from app.orchestration.plans.under_way import released, stand
 from app.orchestration.travel import drive_seconds
 from app.solvers.routing.checker import check_orders
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.problem import Backhaul, RoutingProblem
 from app.solvers.routing.validation import faults
 from tests.factories.callers import a_driver
 from tests.orchestration.plans.test_problem import CARRIER, a_drop, a_van, at, posed
@@ -39,11 +40,13 @@ def a_stop(drop: Drop, state: StopState = StopState.PENDING, *, eta: datetime | 
     )
 
 
-def under_way(drops: Sequence[Drop], standing: Standing, *others: Drop) -> RoutingProblem:
+def under_way(
+    drops: Sequence[Drop], standing: Standing, *others: Drop, planning: dict[str, Any] | None = None
+) -> RoutingProblem:
     """The rest of a route with these goods on board; a second van is at the node with the others."""
     van = replace(a_van(), route_id=CARRIER.id, standing=standing)
     loaded = [replace(drop, drafted=van.id, is_loaded=True) for drop in drops]
-    return posed(drops=[*loaded, *others], vans=[van, a_van()], now=NOON)
+    return posed(planning, drops=[*loaded, *others], vans=[van, a_van()], now=NOON)
 
 
 def test_a_van_on_its_way_to_a_stop_counts_as_there_from_when_it_is_expected() -> None:
@@ -77,6 +80,44 @@ def test_goods_on_board_are_brought_by_their_van_alone_and_it_brings_no_others()
     wrong = check_orders(problem, {away.id: [first.id, second.id]})
     assert [violation.code for violation in wrong] == ["NOT_ALLOWED"]
     assert "FROZEN" in {violation.code for violation in check_orders(problem, {spare.id: [second.id]})}
+
+
+def test_a_van_that_has_left_may_collect_as_far_as_there_is_room_beside_what_it_brings_back() -> None:
+    on_board, back = a_drop(), a_drop()
+    back.order.kind, back.shipments[0].weight_kg = OrderKind.RETURN, 4.0
+    standing = stand([a_stop(on_board, StopState.EN_ROUTE)], None, home=HOME, now=NOON)
+    problem = under_way([on_board], standing, back)
+    away, _ = problem.vehicles
+    brought, collected = problem.visits
+    assert (brought.demand, brought.pickup) == ((1_500, 2_000), ())
+    assert (collected.demand, collected.pickup) == ((0, 0), (4_000, 2_000))
+    assert collected.allowed_vehicle_ids is None
+    assert check_orders(problem, {away.id: [brought.id, collected.id]}) == []
+    for grams, broken in ((496_000, []), (496_001, ["CAPACITY"]), (499_999, ["CAPACITY"])):
+        full = under_way([on_board], replace(standing, on_board=(grams, 0)), back)
+        found = check_orders(full, {away.id: [brought.id, collected.id]})
+        assert [violation.code for violation in found] == broken
+        assert check_orders(full, {away.id: [brought.id], full.vehicles[1].id: [collected.id]}) == []
+
+
+def test_a_van_at_the_door_of_a_collection_makes_it() -> None:
+    back = a_drop()
+    back.order.kind = OrderKind.PICKUP
+    standing = stand([a_stop(back, StopState.EN_ROUTE)], None, home=HOME, now=NOON)
+    problem = under_way([], standing, back)
+    assert problem.visits[0].allowed_vehicle_ids == frozenset({problem.vehicles[0].id})
+
+
+def test_who_collects_before_all_is_delivered_delivers_the_rest_all_the_same() -> None:
+    on_board, back = a_drop(), a_drop()
+    back.order.kind = OrderKind.RETURN
+    for state, backhaul in ((StopState.EN_ROUTE, Backhaul.MIXED), (StopState.PENDING, Backhaul.PICKUPS_LAST)):
+        standing = stand([a_stop(back, state), a_stop(on_board)], None, home=HOME, now=NOON)
+        problem = under_way([on_board], standing, back, planning={"pickupsLast": True})
+        assert problem.vehicles[0].backhaul is backhaul
+        order = [str(back.order.id), str(on_board.order.id)]
+        found = check_orders(problem, {problem.vehicles[0].id: order})
+        assert [violation.code for violation in found] == ([] if backhaul is Backhaul.MIXED else ["BACKHAUL"])
 
 
 def test_goods_of_a_failed_attempt_move_only_to_routes_that_leave_when_they_are_back() -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.models import FailureReason, MilestoneKind, OrderState, Shipment, ShipmentState
+from app.orchestration.events.catalogue import EVENT_TYPES
 from app.orchestration.orders.policies import NEXT as ORDER_NEXT
+from app.orchestration.orders.policies import OrderEvent
 from app.orchestration.policies.documents import PolicyDocument
 from app.orchestration.shipments.failures import RULES, after_failure
 from app.orchestration.shipments.milestones import missing_steps
@@ -51,6 +53,7 @@ def test_no_sequence_of_events_leaves_a_terminal_state_or_takes_an_unknown_step(
 def test_every_state_can_be_reached_and_every_event_is_logged() -> None:
     assert set(NEXT.values()) | {ShipmentState.PENDING} == set(ShipmentState)
     assert set(LOG_TYPE) == set(ShipmentEvent)
+    assert set(LOG_TYPE.values()) <= EVENT_TYPES
     assert not {state for state, _ in NEXT} & TERMINAL
 
 
@@ -81,6 +84,17 @@ def test_the_order_is_where_its_shipments_are(
     for event in order_events(state, shipments, is_all_delivered=is_all_delivered):
         state = ORDER_NEXT[state, event]
     assert state is after
+
+
+def test_an_order_whose_goods_are_collected_ends_when_they_are_at_the_node() -> None:
+    fulfilling, returned = OrderState.IN_FULFILMENT, [ShipmentState.RETURNED]
+    assert order_events(fulfilling, [ShipmentState.RETURNING], is_all_delivered=False) == []
+    assert order_events(fulfilling, returned, is_all_delivered=True) == [OrderEvent.COMPLETE]
+    partly = order_events(fulfilling, returned, is_all_delivered=False, is_any_delivered=True)
+    assert partly == [OrderEvent.COMPLETE_PARTIALLY]
+    assert order_events(fulfilling, [ShipmentState.LOST], is_all_delivered=False) == [OrderEvent.FAIL]
+    assert order_events(fulfilling, [ShipmentState.CANCELLED], is_all_delivered=False) == [OrderEvent.FAIL]
+    assert order_events(OrderState.ALLOCATED, [ShipmentState.CANCELLED], is_all_delivered=False) == []
 
 
 def test_every_reason_has_a_rule() -> None:
