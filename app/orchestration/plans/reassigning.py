@@ -17,6 +17,7 @@ from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
 from app.models import BY_HAND, FulfilmentNode, Route, RouteState, Stop, StopState
 from app.orchestration.plans import replanning
+from app.orchestration.plans.breaches import sentence
 from app.orchestration.plans.loaded import Drop
 from app.orchestration.plans.problem import pose
 from app.orchestration.plans.replanning import Settled
@@ -24,12 +25,10 @@ from app.orchestration.plans.under_way import UnderWay, under_way
 from app.solvers.routing.checker import check_orders
 from app.solvers.routing.leniency import Leniency
 from app.solvers.routing.problem import RoutingProblem
-from app.solvers.routing.route_checks import Violation
 from app.solvers.routing.solution import Route as Timed
+from app.solvers.routing.violations import Violation
 
 REASSIGNED = "REASSIGNED"
-# A refusal names so many of the rules that would be broken.
-MOST_NAMED = 5
 
 Orders = Mapping[str, Sequence[str]]
 
@@ -70,7 +69,7 @@ async def reassign(session: AsyncSession, *, move: Move, actor: Principal, now: 
     judge = _Judge(problem, before)
     after = _moved(judge, str(stop.order_id), own, target, move)
     if broken := judge.broken(after):
-        raise Refusal("RULES_BROKEN", _sentence(broken, found), field="toRouteId")
+        raise Refusal("RULES_BROKEN", sentence(broken, found.loaded, found.routes), field="toRouteId")
     changes = _settled(judge, drop, after, own, target, actor=actor)
     done = await replanning.adopt(session, found=found, problem=problem, changes=changes, now=now)
     if done.changed + done.cancelled < len(changes.routes):
@@ -171,21 +170,6 @@ def _moved(judge: _Judge, visit: str, own: str, target: str, move: Move) -> Orde
 
 def _with(order: Sequence[str], visit: str, place: int) -> list[str]:
     return [*order[:place], visit, *order[place:]]
-
-
-def _sentence(broken: Sequence[Violation], found: UnderWay) -> str:
-    said = [_named(each, found) for each in broken[:MOST_NAMED]]
-    more = f"; and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
-    rules = "a rule that is" if len(broken) == 1 else f"{len(broken)} rules that are"
-    return f"This would break {rules} kept now: {'; '.join(said)}{more}. Choose another place or route."
-
-
-def _named(violation: Violation, found: UnderWay) -> str:
-    drop = found.loaded.drops_by_id.get(violation.visit_id or "")
-    route = found.routes.get(violation.vehicle_id or "")
-    at = "" if drop is None else f" at {drop.order.reference}"
-    on = "" if route is None else f" on {route.reference}"
-    return f"{violation.code}{at}{on}: {violation.detail}"
 
 
 def _settled(judge: _Judge, drop: Drop, after: Orders, own: str, target: str, *, actor: Principal) -> Settled:

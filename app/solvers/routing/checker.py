@@ -17,8 +17,9 @@ from math import isclose
 
 from app.solvers.routing.leniency import Leniency
 from app.solvers.routing.problem import Reload, RoutingProblem, Visit
-from app.solvers.routing.route_checks import COST_TOLERANCE, RouteChecker, Violation, violation
+from app.solvers.routing.route_checks import COST_TOLERANCE, RouteChecker
 from app.solvers.routing.solution import Route, RoutingSolution
+from app.solvers.routing.violations import Fact, Violation, violation
 
 __all__ = ["Violation", "check", "check_orders"]
 
@@ -103,15 +104,16 @@ def _between_routes(problem: RoutingProblem, routes: Sequence[Route]) -> Iterato
     for members in problem.together:
         served = sorted(members & on.keys())
         if len({on[id] for id in served}) > 1:
-            yield violation("TOGETHER", f"{', '.join(served)} are on different vehicles", visit=served[0])
+            detail, fact = f"{', '.join(served)} are on different vehicles", Fact(visit_ids=tuple(served))
+            yield violation("TOGETHER", detail, visit=served[0], fact=fact)
     for members in problem.apart:
         by_route: dict[int, list[str]] = {}
         for id in sorted(members & on.keys()):
             by_route.setdefault(on[id], []).append(id)
         for number, ids in by_route.items():
             if len(ids) > 1:
-                detail = f"{', '.join(ids)} are on one vehicle"
-                yield violation("APART", detail, vehicle=routes[number].vehicle_id, visit=ids[0])
+                detail, fact = f"{', '.join(ids)} are on one vehicle", Fact(visit_ids=tuple(ids))
+                yield violation("APART", detail, vehicle=routes[number].vehicle_id, visit=ids[0], fact=fact)
     yield from _groups(problem.visits, on)
 
 

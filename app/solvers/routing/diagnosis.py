@@ -1,30 +1,34 @@
-"""Why a visit is not served, and the cheapest single change that would serve it: computed by trying, not guessed.
+"""Why a visit is not served: the rule that keeps it off each vehicle, and what that comes to.
 
-Every leg of the plan is screened for the visit at once (screening.py); where only one rule stands in the way, the visit
-is put there for real with that rule waived, and timed. So a change that is named does serve the visit, alone.
+Every leg of the plan is screened for the visit at once (screening.py), and what passes is timed for real. The change
+that would help is ways_out.py's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.solvers.routing.driving import Refusal
 from app.solvers.routing.insertion import Insertion, Plan
 from app.solvers.routing.problem import Vehicle, Visit
-from app.solvers.routing.rules import Ties, eligibility
-from app.solvers.routing.schedule import Terms, plan
+from app.solvers.routing.rules import eligibility
+from app.solvers.routing.schedule import plan
 from app.solvers.routing.screening import TESTS, Flags, Screen, Screened
 from app.solvers.routing.solution import Constraint, Relaxation, RelaxedConstraint, Route, Unserved, UnservedCode
-from app.solvers.routing.waivers import FAR, WAIVERS, Waiver, any_time
+from app.solvers.routing.waivers import WAIVERS, Waiver
+from app.solvers.routing.ways_out import WaysOut
+from app.solvers.routing.weights import WEIGHTS, Weight
 
-# Per visit: so many legs are tried for each waiver, so many vehicles that nothing simple keeps away, so many alone.
+# Per visit: so many legs are tried of each of so many vehicles that nothing simple keeps away, so many kinds alone.
 MOST_LEGS, MOST_VEHICLES, MOST_KINDS = 4, 8, 24
 # One place found is as good as two: the cheapest detours are tried first.
 MOST_PLACES = 2
 # So many of the most urgent get everything, so many more all but a way out, the rest a reason. At 10,000 stops on 300
-# vehicles that is 15 ms, 8 ms and nothing of processor time a visit.
+# vehicles that is 6 to 12 ms, half of it and nothing of processor time a visit.
 MOST_RELAXED, MOST_SCREENED = 1_000, 1_000
+# Timetables made for the way out of a visit at most, of all visits together, and of each at least.
+MOST_TRIES, ALL_TRIES, LEAST_TRIES = 2_000, 10_000, 20
 # What one empty vehicle cannot do, by the rule that would have to give way.
 ALONE = {
     RelaxedConstraint.WINDOW: (UnservedCode.WINDOW_UNREACHABLE, "No vehicle, even empty, can be there in its window."),
@@ -47,14 +51,29 @@ MISSED = (
     RelaxedConstraint.SEARCH,
     "search longer, or insert it",
 )
+# So many visits of its company are named.
+MOST_NAMED = 3
+# What keeps a visit off a vehicle whatever else that brings.
+BARS = Constraint.SKILL, Constraint.DAY, Constraint.TERRITORY, Constraint.NOT_ALLOWED
 FULL = UnservedCode.NO_VEHICLE_LEFT, "Every vehicle that could serve it is filled by the rest of the plan."
 
 
-def explain_all(plan: Plan, left: Sequence[Visit]) -> Iterator[Unserved]:
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """One more vehicle like this one, for one visit, or pair, alone."""
+
+    vehicle: Vehicle
+    cost: float
+
+
+def explain_all(
+    plan: Plan, left: Sequence[Visit], *, weights: Mapping[RelaxedConstraint, Weight] = WEIGHTS
+) -> Iterator[Unserved]:
     """The reason of each visit that is on no route of the plan, and the way out of the most urgent ones."""
     if not left:
         return
-    diagnosis = Diagnosis(plan)
+    tries = max(LEAST_TRIES, min(MOST_TRIES, ALL_TRIES // min(len(left), MOST_RELAXED)))
+    diagnosis = Diagnosis(plan, weights=weights, tries=tries)
     by_urgency = sorted(left, key=lambda visit: -visit.unserved_penalty)
     relaxed = {visit.id for visit in by_urgency[:MOST_RELAXED]}
     screened = {visit.id for visit in by_urgency[MOST_RELAXED : MOST_RELAXED + MOST_SCREENED]}
@@ -68,14 +87,14 @@ def explain_all(plan: Plan, left: Sequence[Visit]) -> Iterator[Unserved]:
 class Diagnosis:
     """Explains visits on no route of a plan that does not change meanwhile."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, weights: Mapping[RelaxedConstraint, Weight] = WEIGHTS, tries: int) -> None:
         self.plan = plan
         self.terms = plan.terms
         self.fleet = plan.terms.problem.vehicles
         self.screen = Screen(plan)
-        self.without_company = _without_company(plan)
         self.kinds = _kinds(self.fleet)
-        self.for_fleet = [waiver for waiver in WAIVERS if _matters(waiver, self.kinds)]
+        self.weights, self.tries = weights, tries
+        self.ways_out = WaysOut(plan, self.screen, weights)
         self.served_groups = {v.group for v in plan.terms.problem.visits if v.group and v.id in plan.vehicle_of}
 
     def explain(self, visit: Visit, *, is_urgent: bool = True) -> Unserved:
@@ -86,15 +105,19 @@ class Diagnosis:
         first, mate = self.plan.unit(visit)
         screened = self.screen.screen(first)
         refused, fitting = self._refusals(screened, first, mate)
-        alone = self._alone(first, mate)
-        if fitting is not None:
-            is_worth_it = fitting.cost < visit.unserved_penalty + (mate.unserved_penalty if mate is not None else 0.0)
-            code, detail, constraint, change = MISSED if is_worth_it else DEAR
-            way_out: Relaxation | None = Relaxation(constraint=constraint, change=change, cost=fitting.cost)
-        else:
-            code, detail = FULL if alone is not None else self._reason(first, mate)
-            way_out = self._way_out(screened, first, mate, alone) if is_urgent else None
         best = self._best_vehicle(screened)
+        alone = self._alone(first, mate)
+        way_out: Relaxation | Insertion | None = fitting
+        if fitting is None and is_urgent:
+            more = self._one_more(first, alone)
+            way_out = self.ways_out.cheapest(screened, first, mate, one_more=more, tries=self.tries)
+        company: tuple[str, ...] = ()
+        if isinstance(way_out, Insertion):
+            code, detail, way_out = _fits(visit, mate, way_out)
+        elif alone is None:
+            code, detail = self._reason(first, mate)
+        else:
+            code, detail, company = self._filled(first, refused, best)
         return Unserved(
             visit_id=visit.id,
             code=code,
@@ -103,6 +126,7 @@ class Diagnosis:
             refused_by=None if best is None else refused[best],
             vehicle_id=None if best is None else self.fleet[best].id,
             ruled_out=self._shares(refused),
+            company=company,
         )
 
     def explain_briefly(self, visit: Visit) -> Unserved:
@@ -184,9 +208,9 @@ class Diagnosis:
         order = np.argsort(costs, kind="stable")[:MOST_LEGS]
         return [int(self.screen.positions[own][at]) for at in order if np.isfinite(costs[at])]
 
-    def _alone(self, visit: Visit, mate: Visit | None, waiver: Waiver | None = None) -> float | None:
-        """What it costs to send one more vehicle for this visit alone; None where none can serve it."""
-        costs = []
+    def _alone(self, visit: Visit, mate: Visit | None, waiver: Waiver | None = None) -> Alone | None:
+        """The cheapest vehicle to send once more, for this visit alone; None where none can serve it."""
+        found: list[Alone] = []
         one = visit if waiver is None else waiver.visit(visit)
         for alike in self.kinds:
             vehicle = next((vehicle for vehicle in alike if eligibility(vehicle, one) is None), None)
@@ -195,8 +219,39 @@ class Diagnosis:
             willing = vehicle if waiver is None else waiver.vehicle(vehicle)
             route = plan(self.terms, willing, [one] if mate is None else [one, mate])
             if isinstance(route, Route):
-                costs.append(route.cost)
-        return min(costs, default=None)
+                found.append(Alone(vehicle=vehicle, cost=route.cost))
+        return min(found, key=lambda each: each.cost, default=None)
+
+    def _one_more(self, visit: Visit, alone: Alone | None) -> Relaxation | None:
+        """What one more vehicle comes to: its fixed cost is in the route, and weighs what it lacks to the least."""
+        if alone is None or visit.pinned_vehicle_id is not None:
+            return None
+        weight = max(0.0, self.weights[RelaxedConstraint.FLEET].once - alone.vehicle.fixed_cost)
+        return Relaxation(
+            constraint=RelaxedConstraint.FLEET,
+            change="add one more vehicle",
+            cost=alone.cost,
+            weight=weight,
+            vehicle_id=alone.vehicle.id,
+        )
+
+    def _filled(
+        self, visit: Visit, refused: Sequence[Constraint | None], best: int | None
+    ) -> tuple[UnservedCode, str, tuple[str, ...]]:
+        """Why no vehicle that could serve it has a place, and the company that the words name."""
+        code, detail = FULL
+        ties, on = self.terms.ties, self.plan.vehicle_of
+        riding = tuple(sorted(id for id in ties.together.get(visit.id, ()) if id in on))[:MOST_NAMED]
+        if Constraint.TOGETHER in refused and riding:
+            return code, f"It rides with {', '.join(riding)}, and has no place there.", riding
+        if Constraint.APART not in refused:
+            return code, detail, ()
+        nearest = None if best is None else self.fleet[best].id
+        kept = [id for id in ties.apart.get(visit.id, ()) if id in on]
+        named = tuple(sorted(kept, key=lambda each: (on[each] != nearest, each))[:MOST_NAMED])
+        is_all = all(each in (None, *BARS, Constraint.APART) for each in refused)
+        rest = "and every vehicle that may come brings such" if is_all else "and the other vehicles are filled"
+        return code, f"It never rides with {', '.join(named)}, {rest}.", named
 
     def _reason(self, visit: Visit, mate: Visit | None) -> tuple[UnservedCode, str]:
         """Why not even an empty vehicle can serve it."""
@@ -211,69 +266,13 @@ class Diagnosis:
                 return ALONE[waiver.constraint]
         return UnservedCode.SHIFT_TOO_SHORT, "No vehicle can serve it, even with one rule waived."
 
-    def _way_out(self, screened: Screened, visit: Visit, mate: Visit | None, alone: float | None) -> Relaxation | None:
-        """The cheapest of all single changes tried, one more vehicle included."""
-        options = []
-        anytime = self.screen.screen(any_time(visit)) if visit.windows else screened
-        for waiver in WAIVERS:
-            is_bound = waiver.is_company and self._has_company(visit)
-            if waiver not in self.for_fleet and waiver.visit(visit) == visit and not is_bound:
-                continue
-            tested = anytime if waiver.constraint is RelaxedConstraint.WINDOW else screened
-            if (option := self._waived(tested, visit, mate, waiver)) is not None:
-                options.append(option)
-        if alone is not None and visit.pinned_vehicle_id is None:
-            options.append(Relaxation(constraint=RelaxedConstraint.FLEET, change="add one more vehicle", cost=alone))
-        return min(options, key=lambda option: option.cost, default=None)
 
-    def _has_company(self, visit: Visit) -> bool:
-        ties = self.terms.ties
-        return visit.id in ties.together or visit.id in ties.apart
-
-    def _waived(self, screened: Screened, visit: Visit, mate: Visit | None, waiver: Waiver) -> Relaxation | None:
-        """The cheapest of the most promising legs where the waiver is enough."""
-        legs = np.flatnonzero(screened.passing(self.screen.owners, waived=waiver.rules))
-        order = legs[np.argsort(screened.costs[legs], kind="stable")]
-        best: Insertion | None = None
-        given = self.without_company if waiver.is_company else self.plan
-        for leg in order[:MOST_LEGS]:
-            vehicle = waiver.vehicle(self.fleet[int(self.screen.owners[leg])])
-            found = given.at(vehicle, [int(self.screen.positions[leg])], waiver.visit(visit), mate)
-            if isinstance(found, Insertion) and (best is None or found.cost < best.cost):
-                best = found
-        return None if best is None else self._relaxation(waiver, best, visit, mate)
-
-    def _relaxation(self, waiver: Waiver, place: Insertion, visit: Visit, mate: Visit | None) -> Relaxation:
-        """The waiver at this place; where it goes by minutes, with as few of them as serve the visit there."""
-        stretch = waiver.stretch
-        if stretch is None:
-            return Relaxation(constraint=waiver.constraint, change=waiver.change, cost=place.cost)
-        strict = self.terms.vehicles[place.vehicle_id]
-
-        def stretched(minutes: int) -> Insertion | None:
-            given = stretch.visit(visit, minutes)
-            found = self.plan.at(stretch.vehicle(strict, minutes), [place.position], given, mate)
-            return found if isinstance(found, Insertion) else None
-
-        minutes, found = _least(stretched, otherwise=place)
-        change = stretch.change(visit, found.route, minutes)
-        return Relaxation(constraint=waiver.constraint, change=change, cost=found.cost)
-
-
-def _least(stretched: Callable[[int], Insertion | None], *, otherwise: Insertion) -> tuple[int, Insertion]:
-    """The fewest minutes that serve the visit, and how: more minutes never take a place away."""
-    enough, too_few = 1, 0
-    while (found := stretched(enough)) is None:
-        enough, too_few = 2 * enough, enough
-        if enough > FAR:
-            return enough, otherwise
-    while enough - too_few > 1:
-        middle = (enough + too_few) // 2
-        if (sooner := stretched(middle)) is None:
-            too_few = middle
-        else:
-            enough, found = middle, sooner
-    return enough, found
+def _fits(visit: Visit, mate: Visit | None, place: Insertion) -> tuple[UnservedCode, str, Relaxation]:
+    """Of a visit that has a place: whether it is worth that, and what would bring it there."""
+    is_worth_it = place.cost < visit.unserved_penalty + (mate.unserved_penalty if mate is not None else 0.0)
+    code, detail, constraint, change = MISSED if is_worth_it else DEAR
+    relaxation = Relaxation(constraint=constraint, change=change, cost=place.cost, vehicle_id=place.vehicle_id)
+    return code, detail, relaxation
 
 
 def _kinds(fleet: Sequence[Vehicle]) -> list[list[Vehicle]]:
@@ -283,15 +282,3 @@ def _kinds(fleet: Sequence[Vehicle]) -> list[list[Vehicle]]:
         empty = replace(vehicle, frozen_visit_ids=())
         kinds.setdefault(replace(empty, id=""), []).append(empty)
     return sorted(kinds.values(), key=len, reverse=True)[:MOST_KINDS]
-
-
-def _matters(waiver: Waiver, kinds: Sequence[Sequence[Vehicle]]) -> bool:
-    """Whether it changes any vehicle."""
-    return any(waiver.vehicle(alike[0]) != alike[0] for alike in kinds)
-
-
-def _without_company(given: Plan) -> Plan:
-    """The same plan where nobody must be, or must not be, with anybody."""
-    terms = Terms(given.terms.problem)
-    terms.ties = Ties(pairs=given.terms.ties.pairs)
-    return given.under(terms)

@@ -9,28 +9,16 @@ from app.solvers.routing.problem import (
     Loading,
     Pair,
     RoutingProblem,
+    TimeWindow,
     Vehicle,
     Visit,
 )
+from app.solvers.routing.readable import between, clock, listed, span
 from app.solvers.routing.solution import PlannedBreak, PlannedReload, PlannedStop, Route
 from app.solvers.routing.travel import Travel, arrival_of, travel_of
+from app.solvers.routing.violations import NO_FACT, Fact, Violation, violation
 
 COST_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """One broken rule, and where."""
-
-    code: str
-    vehicle_id: str | None
-    visit_id: str | None
-    detail: str
-
-
-def violation(code: str, detail: str, *, vehicle: str | None = None, visit: str | None = None) -> Violation:
-    """A violation of the plan, of a vehicle's route, or of one stop of it."""
-    return Violation(code=code, vehicle_id=vehicle, visit_id=visit, detail=detail)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +99,9 @@ class RouteChecker:
                 continue
             ride = call.begin - left[pair.pickup_visit_id]
             if ride > pair.max_ride_seconds:
-                detail = f"rides {ride} s, over {pair.max_ride_seconds}"
-                yield violation("RIDE_TIME", detail, vehicle=vehicle.id, visit=call.id)
+                fact = Fact(is_now=ride, most=pair.max_ride_seconds)
+                detail = f"rides {span(fact.is_now)}, {span(fact.most)} at most"
+                yield violation("RIDE_TIME", detail, vehicle=vehicle.id, visit=call.id, fact=fact)
 
     def _trips(self, vehicle: Vehicle, route: Route, calls: Sequence[Called]) -> Iterator[Violation]:
         """Loads and the order of goods, trip by trip."""
@@ -145,11 +134,13 @@ class RouteChecker:
             if max(loads) > most:
                 heaviest = loads.index(max(loads))
                 place = visits[heaviest - 1].id if heaviest else None
-                detail = f"dimension {dimension}: {max(loads)} over {most}"
-                yield violation("CAPACITY", detail, vehicle=vehicle.id, visit=place)
+                fact = Fact(is_now=max(loads), most=most, dimension=dimension)
+                detail = f"{fact.is_now} on board where {most} fit (dimension {dimension})"
+                yield violation("CAPACITY", detail, vehicle=vehicle.id, visit=place, fact=fact)
             said = [load[dimension] if dimension < len(load) else None for load in claimed]
             if said != loads:
-                yield violation("LOAD_CLAIMED", f"dimension {dimension}: claims {said}, is {loads}", vehicle=vehicle.id)
+                detail = f"claims {listed(said)} on board, has {listed(loads)} (dimension {dimension})"
+                yield violation("LOAD_CLAIMED", detail, vehicle=vehicle.id)
 
     def _pair_order(self, vehicle: Vehicle, visits: Sequence[Visit]) -> Iterator[Violation]:
         at = {visit.id: number for number, visit in enumerate(visits)}
@@ -215,18 +206,18 @@ class Clock:
             if number < len(calls):
                 self._call(number, calls[number])
         if self.route.end_seconds < self.clock:
-            self._note("END_TOO_EARLY", f"cannot end before {self.clock}")
+            self._note("END_TOO_EARLY", f"cannot end before {clock(self.clock)}")
         return sum(metres)
 
     def _call(self, number: int, call: Called) -> None:
         arrival = self.clock
         if call.planned.arrival_seconds < arrival:
-            detail = f"claims to arrive at {call.planned.arrival_seconds}, cannot before {arrival}"
+            detail = f"claims to arrive at {clock(call.planned.arrival_seconds)}, cannot before {clock(arrival)}"
             self._note("ARRIVAL_CLAIMED", detail, call.id)
         for one in self._breaks(number, is_before_leaving=False):
             self._rest(one, call.id)
         if call.begin < self.clock:
-            self._note("TRAVEL", f"starts at {call.begin}, cannot before {self.clock}", call.id)
+            self._note("TRAVEL", f"starts at {clock(call.begin)}, cannot before {clock(self.clock)}", call.id)
         rule = self.vehicle.driving_rule
         if rule is not None and call.begin - arrival >= rule.break_seconds:
             self.worked = 0
@@ -234,7 +225,7 @@ class Clock:
             self._work(call.work_seconds, call.id)
         self.clock = call.begin + call.work_seconds
         if call.planned.departure_seconds < self.clock:
-            detail = f"claims to leave at {call.planned.departure_seconds}, cannot before {self.clock}"
+            detail = f"claims to leave at {clock(call.planned.departure_seconds)}, cannot before {clock(self.clock)}"
             self._note("DEPARTURE_CLAIMED", detail, call.id)
 
     def _breaks(self, number: int, *, is_before_leaving: bool) -> list[PlannedBreak]:
@@ -243,7 +234,8 @@ class Clock:
 
     def _rest(self, one: PlannedBreak, visit_id: str | None) -> None:
         if one.start_seconds < self.clock or one.end_seconds < one.start_seconds:
-            self._note("BREAK", f"starts at {one.start_seconds}, cannot before {self.clock}", visit_id)
+            detail = f"the break starts at {clock(one.start_seconds)}, cannot before {clock(self.clock)}"
+            self._note("BREAK", detail, visit_id)
         rule = self.vehicle.driving_rule
         if rule is not None and one.end_seconds - one.start_seconds >= rule.break_seconds:
             self.worked = 0
@@ -253,28 +245,31 @@ class Clock:
         self.worked += seconds
         rule = self.vehicle.driving_rule
         if rule is not None and self.worked > rule.max_work_seconds:
-            detail = f"{self.worked} s of work without a rest, over {rule.max_work_seconds}"
-            self._note("DRIVING_RULE", detail, visit_id)
+            fact = Fact(is_now=self.worked, most=rule.max_work_seconds)
+            detail = f"{span(fact.is_now)} of work without a rest, {span(fact.most)} at most"
+            self._note("DRIVING_RULE", detail, visit_id, fact)
             self.worked = 0
 
-    def _note(self, code: str, detail: str, visit_id: str | None = None) -> None:
-        self.found.append(violation(code, detail, vehicle=self.vehicle.id, visit=visit_id))
+    def _note(self, code: str, detail: str, visit_id: str | None = None, fact: Fact = NO_FACT) -> None:
+        self.found.append(violation(code, detail, vehicle=self.vehicle.id, visit=visit_id, fact=fact))
 
 
 def _vehicle_limits(vehicle: Vehicle, route: Route, metres: int) -> Iterator[Violation]:
     duration = route.end_seconds - route.start_seconds
     if route.start_seconds < vehicle.shift.start_seconds or route.end_seconds > vehicle.shift.end_seconds:
-        shift = f"{vehicle.shift.start_seconds}-{vehicle.shift.end_seconds}"
-        yield violation("SHIFT", f"{route.start_seconds}-{route.end_seconds} is not in {shift}", vehicle=vehicle.id)
+        out = TimeWindow(start_seconds=route.start_seconds, end_seconds=route.end_seconds)
+        detail = f"is out {between([out])}, its shift is {between([vehicle.shift])}"
+        yield violation("SHIFT", detail, vehicle=vehicle.id, fact=Fact(windows=(out, vehicle.shift)))
     limits = (
-        ("MAX_DURATION", vehicle.max_duration_seconds, duration),
-        ("MAX_DISTANCE", vehicle.max_distance_metres, metres),
-        ("MAX_STOPS", vehicle.max_stops, len(route.stops)),
-        ("MAX_TRIPS", vehicle.max_trips, 1 + len(route.reloads)),
+        ("MAX_DURATION", vehicle.max_duration_seconds, duration, span),
+        ("MAX_DISTANCE", vehicle.max_distance_metres, metres, lambda metres: f"{metres} m"),
+        ("MAX_STOPS", vehicle.max_stops, len(route.stops), lambda stops: f"{stops} stops"),
+        ("MAX_TRIPS", vehicle.max_trips, 1 + len(route.reloads), lambda trips: f"{trips} trips"),
     )
-    for code, most, have in limits:
+    for code, most, have, said in limits:
         if most is not None and have > most:
-            yield violation(code, f"{have} over {most}", vehicle=vehicle.id)
+            fact = Fact(is_now=have, most=most)
+            yield violation(code, f"{said(have)}, {said(most)} at most", vehicle=vehicle.id, fact=fact)
     if route.distance_metres != metres:
         detail = f"claims {route.distance_metres}, drives {metres}"
         yield violation("METRES_CLAIMED", detail, vehicle=vehicle.id)
@@ -300,8 +295,9 @@ def _due_breaks(vehicle: Vehicle, route: Route) -> Iterator[Violation]:
         if (taken := next(fitting, None)) is not None:
             unused.remove(taken)
         elif route.start_seconds < latest < route.end_seconds:
-            detail = f"no break of {due.duration_seconds} s begins by {latest}"
-            yield violation("BREAK", detail, vehicle=vehicle.id)
+            fact = Fact(is_now=due.duration_seconds, windows=due.windows)
+            detail = f"no break of {span(due.duration_seconds)} begins {between(due.windows)}"
+            yield violation("BREAK", detail, vehicle=vehicle.id, fact=fact)
 
 
 def _visit_rules(vehicle: Vehicle, call: Called) -> Iterator[Violation]:
@@ -312,10 +308,15 @@ def _visit_rules(vehicle: Vehicle, call: Called) -> Iterator[Violation]:
     if visit.allowed_vehicle_ids is not None:
         is_allowed = is_allowed and vehicle.id in visit.allowed_vehicle_ids
     is_home = not vehicle.territories or visit.territory is None or visit.territory in vehicle.territories
+    if not _in_window(visit, begin):
+        missed = Fact(is_now=begin, windows=visit.windows)
+        detail = f"starts at {clock(begin)}, its window is {between(visit.windows)}"
+        yield violation("WINDOW", detail, vehicle=vehicle.id, visit=visit.id, fact=missed)
+    if lacking := tuple(sorted(visit.skills - vehicle.skills)):
+        detail = f"needs {', '.join(lacking)}, which the vehicle lacks"
+        yield violation("SKILL", detail, vehicle=vehicle.id, visit=visit.id, fact=Fact(skills=lacking))
     rules = (
-        ("WINDOW", _in_window(visit, begin), f"starts at {begin}, outside {_spans(visit)}"),
-        ("SKILL", visit.skills <= vehicle.skills, f"lacks {sorted(visit.skills - vehicle.skills)}"),
-        ("NOT_ALLOWED", is_allowed, "another vehicle's"),
+        ("NOT_ALLOWED", is_allowed, "may not come with this vehicle"),
         ("DAY", visit.allowed_days is None or vehicle.day in visit.allowed_days, f"not on day {vehicle.day}"),
         ("TERRITORY", is_home or visit.outside_territory_cost is not None, f"in territory {visit.territory}"),
     )
@@ -328,10 +329,6 @@ def _in_window(visit: Visit, begin: int) -> bool:
     if not visit.windows or any(w.start_seconds <= begin <= w.end_seconds for w in visit.windows):
         return True
     return visit.late_cost_per_second is not None and begin > max(w.end_seconds for w in visit.windows)
-
-
-def _spans(visit: Visit) -> str:
-    return ", ".join(f"{window.start_seconds}-{window.end_seconds}" for window in visit.windows)
 
 
 def _frozen(vehicle: Vehicle, visits: Sequence[Visit]) -> Iterator[Violation]:
@@ -350,8 +347,9 @@ def _releases(vehicle: Vehicle, route: Route, calls: Sequence[Called]) -> Iterat
             if number < frozen:
                 yield violation("FROZEN", f"reloads among its first {frozen} stops", vehicle=vehicle.id)
         elif visit.release_seconds is not None and leaves < visit.release_seconds:
-            detail = f"leaves at {leaves}, before {visit.release_seconds}"
-            yield violation("RELEASE", detail, vehicle=vehicle.id, visit=visit.id)
+            detail = f"leaves at {clock(leaves)}, its goods are there at {clock(visit.release_seconds)}"
+            fact = Fact(is_now=leaves, most=visit.release_seconds)
+            yield violation("RELEASE", detail, vehicle=vehicle.id, visit=visit.id, fact=fact)
 
 
 def _cost(vehicle: Vehicle, route: Route, visits: Sequence[Visit], metres: int) -> Iterator[Violation]:

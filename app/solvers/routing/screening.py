@@ -22,7 +22,7 @@ from app.solvers.routing.solution import Constraint
 Flags = NDArray[np.bool_]
 Whole = NDArray[np.int64]
 
-COLUMNS = 7
+COLUMNS = 8
 
 TESTS = (
     Constraint.MAX_STOPS,
@@ -39,12 +39,20 @@ TESTS = (
 class Screened:
     """One visit against every leg. `barred`: the rules that keep it off a vehicle anywhere, by vehicle.
 
-    `failed`: test -> by leg. `costs`: of the detour, by leg.
+    `failed`: test -> by leg. `is_closed`: too late for a window behind, however long the shift. `costs` and `metres` of
+    the detour, `arrivals` at the visit, `leaves`: the arrival behind it, `work_seconds` between the two, `seconds` that
+    the route has more, if none of them was waiting: all by leg.
     """
 
     barred: list[list[Constraint]]
     failed: dict[Constraint, Flags]
+    is_closed: Flags
     costs: NDArray[np.float64]
+    metres: Whole
+    arrivals: Whole
+    leaves: Whole
+    work_seconds: Whole
+    seconds: Whole
 
     def passing(self, owners: Whole, *, waived: frozenset[Constraint] = frozenset()) -> Flags:
         """The legs where nothing but what is waived stands in the way."""
@@ -53,7 +61,7 @@ class Screened:
         for test, failed in self.failed.items():
             if test not in waived:
                 legs = legs & ~failed
-        return legs
+        return legs & ~self.is_closed
 
 
 class Screen:
@@ -89,6 +97,7 @@ class Screen:
             table[:, 3],
         )
         self.departures, self.latest, self.latest_by_shift = table[:, 4], table[:, 5], table[:, 6]
+        self.latest_by_windows = table[:, 7]
         self.rooms = table[:, COLUMNS:]
         self.first = np.searchsorted(self.owners, np.arange(len(self.vehicles) + 1))
         self._per_vehicle()
@@ -111,6 +120,7 @@ class Screen:
             ],
             dtype=np.int64,
         )
+        self.idle_seconds = np.array([_idle_seconds(self.plan, vehicle) for vehicle in fleet], dtype=np.int64)
         self.spare_work = np.array([_spare_work(self.plan, vehicle) for vehicle in fleet], dtype=np.int64)
         self.rates = np.array([vehicle.cost_per_metre for vehicle in fleet])
         self.openings = np.array([0.0 if r else v.fixed_cost for v, r in zip(fleet, used, strict=True)])
@@ -138,9 +148,18 @@ class Screen:
             Constraint.OTHER_WINDOWS: leaves > self.latest,
             Constraint.MAX_DURATION: duration > self.spare_work[owners],
         }
-        prices = np.array([0.0 if bars else price_of(v, visit) for v, bars in zip(fleet, barred, strict=True)])
-        costs = metres * self.rates[owners] + self.openings[owners] + prices[owners]
-        return Screened(barred=barred, failed=failed, costs=costs)
+        prices = np.array([price_of(vehicle, visit) for vehicle in fleet], dtype=np.float64)
+        return Screened(
+            barred=barred,
+            failed=failed,
+            is_closed=leaves > self.latest_by_windows,
+            costs=metres * self.rates[owners] + self.openings[owners] + prices[owners],
+            metres=metres,
+            arrivals=arrivals,
+            leaves=leaves,
+            work_seconds=service + on_seconds,
+            seconds=duration,
+        )
 
     def bars(self, vehicle: Vehicle, visit: Visit) -> list[Constraint]:
         """All the rules that keep the visit off the vehicle at any position."""
@@ -181,9 +200,9 @@ class Screen:
 
 
 class _Leg(NamedTuple):
-    """`numbers`: owner, position, origin, destination, departure, latest arrival, latest by the shift alone."""
+    """`numbers`: owner, position, origin, destination, departure, latest arrival; that by shift or by windows alone."""
 
-    numbers: tuple[int, int, int, int, int, int, int]
+    numbers: tuple[int, int, int, int, int, int, int, int]
     room: tuple[int, ...]
 
 
@@ -194,25 +213,28 @@ def _legs(plan: Plan, owner: int, vehicle: Vehicle) -> list[_Leg]:
     first, last = (-1 if place is None else place for place in ends)
     origins = [first, *(item.location for item in order)]
     destinations = [*(item.location for item in order), last]
-    departures, latest, by_shift = _times(plan, vehicle, order)
+    departures, latest, by_shift, by_windows = _times(plan, vehicle, order)
     rooms = _rooms(plan, vehicle, order)
     frozen = len(vehicle.frozen_visit_ids)
     return [
-        _Leg((owner, at, origins[at], destinations[at], departures[at], latest[at], by_shift[at]), rooms[at])
+        _Leg(
+            (owner, at, origins[at], destinations[at], departures[at], latest[at], by_shift[at], by_windows[at]),
+            rooms[at],
+        )
         for at in range(min(frozen, len(order)), len(order) + 1)
     ]
 
 
-def _times(plan: Plan, vehicle: Vehicle, order: Sequence[Item]) -> tuple[list[int], list[int], list[int]]:
-    """By leg: the first departure, the latest arrival behind that keeps every window, and that keeps the shift."""
+def _times(plan: Plan, vehicle: Vehicle, order: Sequence[Item]) -> tuple[list[int], ...]:
+    """By leg: the first departure; the latest arrival behind that keeps windows and shift, the shift, the windows."""
     end = vehicle.shift.end_seconds
     if not order:
-        return [vehicle.shift.start_seconds], [end], [end]
+        return [vehicle.shift.start_seconds], [end], [end], [UNBOUNDED]
     run = run_of(plan.terms, vehicle, order)
     traffic = plan.terms.problem.traffic.get(vehicle.profile)
     fastest = 1.0 if traffic is None else max(traffic.speed_factors)
     legs = [int(step.leg_seconds / fastest) for step in run.steps]
-    departures, latest, by_shift = [run.earliest], [end], [end]
+    departures, by_shift, by_windows = [run.earliest], [end], [UNBOUNDED]
     for step, leg, least in zip(run.steps, legs, run.not_before, strict=False):
         arrival = np.array([max(departures[-1] + leg, least)])
         departures.append(int(_opening(step.windows, arrival, is_soft=True)[0]) + step.work_seconds)
@@ -220,8 +242,9 @@ def _times(plan: Plan, vehicle: Vehicle, order: Sequence[Item]) -> tuple[list[in
         closing = max((w.end_seconds for w in step.windows), default=UNBOUNDED)
         closing = UNBOUNDED if step.late_cost_per_second is not None else closing
         by_shift.append(by_shift[-1] - leg - step.work_seconds)
-        latest.append(min(closing, latest[-1] - leg - step.work_seconds))
-    return departures, latest[::-1], by_shift[::-1]
+        by_windows.append(min(closing, by_windows[-1] - leg - step.work_seconds))
+    latest = [min(shift, windows) for shift, windows in zip(by_shift, by_windows, strict=True)]
+    return departures, latest[::-1], by_shift[::-1], by_windows[::-1]
 
 
 def _rooms(plan: Plan, vehicle: Vehicle, order: Sequence[Item]) -> list[tuple[int, ...]]:
@@ -242,13 +265,21 @@ def _rooms(plan: Plan, vehicle: Vehicle, order: Sequence[Item]) -> list[tuple[in
 
 def _spare_work(plan: Plan, vehicle: Vehicle) -> int:
     """What is left of the longest duration when nothing waits."""
-    if vehicle.max_duration_seconds is None:
-        return UNBOUNDED
+    most = vehicle.max_duration_seconds
+    return UNBOUNDED if most is None else most - _busy_seconds(plan, vehicle)
+
+
+def _idle_seconds(plan: Plan, vehicle: Vehicle) -> int:
+    """Waiting, rests and traffic jams on its route."""
+    route = plan.routes.get(vehicle.id)
+    return 0 if route is None else max(0, route.duration_seconds - _busy_seconds(plan, vehicle))
+
+
+def _busy_seconds(plan: Plan, vehicle: Vehicle) -> int:
+    """Driving on a free road, and work."""
     order = plan.orders.get(vehicle.id, ())
-    if not order:
-        return vehicle.max_duration_seconds
-    steps = run_of(plan.terms, vehicle, order).steps
-    return vehicle.max_duration_seconds - sum(step.leg_seconds + step.work_seconds for step in steps)
+    steps = run_of(plan.terms, vehicle, order).steps if order else ()
+    return sum(step.leg_seconds + step.work_seconds for step in steps)
 
 
 def _begin(visit: Visit, arrivals: Whole) -> Whole:

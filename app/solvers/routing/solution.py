@@ -67,17 +67,46 @@ class RelaxedConstraint(StrEnum):
     RESTS = "RESTS"
     LOADING = "LOADING"
     COMPANY = "COMPANY"
+    TRIPS = "TRIPS"
+    RELEASE = "RELEASE"
     SEARCH = "SEARCH"
     PENALTY = "PENALTY"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How far a rule would have to give way.
+
+    `amount`: minutes outside the WINDOW (below 0: before it), of work more (SHIFT), that goods are ready sooner
+    (RELEASE); metres (DISTANCE), stops or trips more. `missing`: CAPACITY, by dimension. `skills`: those that the
+    vehicle lacks. `visit_ids`: COMPANY that it would be parted from, or ride with.
+    """
+
+    amount: int = 0
+    missing: tuple[int, ...] = ()
+    skills: tuple[str, ...] = ()
+    visit_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Relaxation:
-    """The cheapest single change that would have served the visit; `cost` is what serving it then adds."""
+    """The cheapest single change that would have served the visit.
+
+    `cost`: what serving it then adds to the routes. `weight`: what the change itself weighs (weights.py). `vehicle_id`:
+    the vehicle that serves it then; of FLEET, the one that one more is like. `change` says it without names.
+    """
 
     constraint: RelaxedConstraint
     change: str
     cost: float
+    weight: float = 0.0
+    vehicle_id: str | None = None
+    extent: Extent = field(default_factory=Extent)
+
+    @property
+    def price(self) -> float:
+        """What changes are ranked by."""
+        return self.cost + self.weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +115,7 @@ class Unserved:
 
     `refused_by`: the first rule that keeps it off `vehicle_id`, the vehicle that would serve it for least if no rule
     held. `ruled_out`: rule -> share of all vehicles, 0 to 1, that it keeps away (each vehicle counts once, for the rule
-    that refuses the visit at the place where it gets farthest).
+    that refuses the visit at the place where it gets farthest). `company`: the visits that `detail` names.
     """
 
     visit_id: str
@@ -96,6 +125,7 @@ class Unserved:
     refused_by: Constraint | None = None
     vehicle_id: str | None = None
     ruled_out: Mapping[str, float] = field(default_factory=dict)
+    company: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,6 +110,8 @@ async def test_each_rule_that_would_be_broken_is_named_and_nothing_has_changed(
     error = refusal(await reassign(client, moving, of=first, to=second))
     assert (error["code"], error["field"]) == ("RULES_BROKEN", "toRouteId")
     assert f"SKILL at {order.reference} on {second.reference}" in error["message"]
+    assert "(Dario) would carry 6 kg, 1 kg more than the 5 kg that it holds" in error["message"]
+    assert "it needs COLD, which" in error["message"]
     assert f"CAPACITY on {second.reference}" in error["message"] or "CAPACITY at" in error["message"]
     assert [route.version for route in await routes(database)] == [first.version, second.version]
     assert await events(database, "route.changed") == []
@@ -133,6 +135,7 @@ async def test_a_window_that_would_be_missed_is_named(client: Client, database: 
     error = refusal(await reassign(client, one, of=route, to=route, position=3))
     assert error["code"] == "RULES_BROKEN"
     assert "WINDOW at" in error["message"]
+    assert "after its window" in error["message"]
 
 
 async def test_goods_in_a_van_stay_in_it_and_a_van_that_has_left_takes_no_more(

@@ -466,10 +466,10 @@ def test_a_plan_of_a_person_is_timed_however_late_and_each_broken_rule_is_named(
     found = check_orders(problem(*fleet, *visits), {"van": ["a", "b"], "ghost": ["c"]})
     assert [(one.code, one.vehicle_id, one.visit_id, one.detail) for one in found] == [
         ("VEHICLE_UNKNOWN", "ghost", None, "no such vehicle"),
-        ("SHIFT", "van", None, "0-2400 is not in 0-1800"),
-        ("WINDOW", "van", "a", "starts at 600, outside 0-540"),
-        ("SKILL", "van", "b", "lacks ['cold']"),
-        ("CAPACITY", "van", None, "dimension 0: 3 over 2"),
+        ("SHIFT", "van", None, "is out 00:00-00:40, its shift is 00:00-00:30"),
+        ("WINDOW", "van", "a", "starts at 00:10, its window is 00:00-00:09"),
+        ("SKILL", "van", "b", "needs cold, which the vehicle lacks"),
+        ("CAPACITY", "van", None, "3 on board where 2 fit (dimension 0)"),
     ]
 
 

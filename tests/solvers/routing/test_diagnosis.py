@@ -6,8 +6,9 @@ import pytest
 
 from app.solvers.routing.diagnosis import explain_all
 from app.solvers.routing.insertion import Plan
-from app.solvers.routing.problem import DrivingRule, Loading, Pair, Vehicle, Visit
-from app.solvers.routing.solution import RelaxedConstraint, Unserved, UnservedCode
+from app.solvers.routing.problem import Break, DrivingRule, Loading, Pair, Vehicle, Visit
+from app.solvers.routing.solution import Extent, RelaxedConstraint, Unserved, UnservedCode
+from app.solvers.routing.weights import WEIGHTS, Weight
 from tests.solvers.routing.cases import MINUTE, van, visit, window
 from tests.solvers.routing.cases import terms as terms_of
 
@@ -49,7 +50,7 @@ def test_a_visit_too_far_for_the_shift_says_how_much_longer_a_driver_would_work(
 def test_a_visit_beyond_every_vehicles_distance_is_too_far() -> None:
     found = explained(visit("a", 10), van(max_distance_metres=19_999))
     assert found.code is UnservedCode.DISTANCE_TOO_FAR
-    assert relaxation(found) == (RelaxedConstraint.DISTANCE, "let a vehicle drive farther", 20.0)
+    assert relaxation(found) == (RelaxedConstraint.DISTANCE, "let a vehicle drive 1 metre farther", 20.0)
 
 
 def test_a_visit_too_big_for_every_vehicle_asks_for_a_larger_one() -> None:
@@ -64,7 +65,7 @@ def test_a_missing_skill_is_named() -> None:
         UnservedCode.NO_VEHICLE_WITH_SKILL,
         "No vehicle has all the skills it needs: cold.",
     )
-    assert relaxation(found) == (RelaxedConstraint.SKILL, "give a vehicle the skill", 6.0)
+    assert relaxation(found) == (RelaxedConstraint.SKILL, "give a vehicle the skill cold", 6.0)
 
 
 def test_skills_that_no_vehicle_has_together_are_all_named() -> None:
@@ -139,7 +140,7 @@ WAYS_OUT: list[tuple[dict[str, Any], dict[str, Any], tuple[RelaxedConstraint, st
         {"territories": frozenset({"west"})},
         (RelaxedConstraint.TERRITORY, "let a vehicle of another territory come", 6.0),
     ),
-    ({}, {"max_stops": 0}, (RelaxedConstraint.STOPS, "allow a vehicle one more stop", 6.0)),
+    ({}, {"max_stops": 0}, (RelaxedConstraint.STOPS, "allow a vehicle 1 more stop", 6.0)),
     (
         {},
         {"driving_rule": DrivingRule(max_work_seconds=2 * MINUTE, break_seconds=60)},
@@ -170,6 +171,10 @@ def test_company_that_keeps_it_away_is_told() -> None:
     terms = terms_of(van(), here, left, apart=(frozenset("ab"),))
     (found,) = explain_all(Plan(terms, {"van": [here]}), [left])
     assert (found.refused_by, found.ruled_out) == ("APART", {"APART": 1.0})
+    assert (found.company, found.detail) == (
+        ("b",),
+        "It never rides with b, and every vehicle that may come brings such.",
+    )
     assert relaxation(found) == (
         RelaxedConstraint.COMPANY,
         "part it from its company, or let it join whom it is kept from",
@@ -198,3 +203,69 @@ def test_an_alternative_of_a_served_visit_is_no_loss() -> None:
     home, locker = visit("home", 3, group="g"), visit("locker", 4, group="g")
     (found,) = explain_all(Plan(terms_of(van(), home, locker), {"van": [locker]}), [home])
     assert (found.code, found.relaxation) == (UnservedCode.ALTERNATIVE_SERVED, None)
+
+
+def test_company_and_full_vehicles_are_told_apart_and_whom_it_rides_with_too() -> None:
+    here, left = visit("b", 4, demand=(2,)), visit("a", 3, demand=(1,))
+    full = visit("c", 5, demand=(2,))
+    fleet = van("near", capacities=(3,)), van("full", capacities=(2,))
+    terms = terms_of(*fleet, here, full, left, apart=(frozenset("ab"),))
+    (found,) = explain_all(Plan(terms, {"near": [here], "full": [full]}), [left])
+    assert (found.code, found.detail, found.company) == (
+        UnservedCode.NO_VEHICLE_LEFT,
+        "It never rides with b, and the other vehicles are filled.",
+        ("b",),
+    )
+    terms = terms_of(*fleet, here, full, left, together=(frozenset("ac"),))
+    (found,) = explain_all(Plan(terms, {"near": [here], "full": [full]}), [left])
+    assert (found.detail, found.company) == ("It rides with c, and has no place there.", ("c",))
+
+
+def test_a_little_late_is_named_rather_than_very_late_for_a_shorter_detour() -> None:
+    """One van passes by for nothing, three minutes late, or five hours; another makes a detour, one minute late."""
+    work = visit("b", 4, service_seconds=300 * MINUTE, windows=(window(0, 4),))
+    left = visit("a", 4, windows=(window(0, 1),))
+    fleet = van("passing"), van("idle", start_location=2)
+    found = explained(left, *fleet, orders={"passing": [work]})
+    assert found.relaxation is not None
+    assert (found.relaxation.vehicle_id, found.relaxation.extent.amount) == ("idle", 1)
+    assert (found.relaxation.cost, found.relaxation.weight) == (6.0, 330.0)
+    assert found.relaxation.price == 336.0
+
+
+def test_an_idle_vehicle_is_tried_where_the_nearest_legs_of_routes_are_no_way_out() -> None:
+    """Whoever is on the road rests between 10 and 11, and has time for nothing else before."""
+    lunch = Break(windows=(window(10, 11),), duration_seconds=30 * MINUTE)
+    busy = [visit(f"b{n}", 2, windows=(window(2 + n, 2 + n),), service_seconds=MINUTE) for n in range(8)]
+    busy.append(visit("last", 2, windows=(window(41, 41),)))
+    fleet = van("busy", breaks=(lunch,)), van("idle", shift=window(60, 600), fixed_cost=900.0)
+    found = explained(visit("a", 3, windows=(window(0, 1),)), *fleet, orders={"busy": busy})
+    assert relaxation(found) is not None
+    assert found.relaxation is not None
+    assert found.relaxation.constraint is RelaxedConstraint.WINDOW
+    assert found.relaxation.cost <= 906.0
+
+
+def test_another_table_of_weights_names_another_change() -> None:
+    given = visit("a", 9, windows=(window(0, 8),), demand=(1,))
+    posed = terms_of(van(capacities=(1,)), given)
+    dear = {**WEIGHTS, RelaxedConstraint.WINDOW: Weight(once=7.0, each=0.5)}
+    (found,) = explain_all(Plan(posed, {}), [given], weights=dear)
+    assert found.relaxation is not None
+    assert (found.relaxation.weight, found.relaxation.price) == (7.5, 25.5)
+
+
+def test_how_much_gives_way_is_told_by_vehicle_and_unit() -> None:
+    def extent(left: Visit, vehicle: Vehicle) -> tuple[str | None, Extent]:
+        found = explained(left, vehicle).relaxation
+        assert found is not None
+        return found.vehicle_id, found.extent
+
+    assert extent(visit("a", 3, demand=(7, 2)), van(capacities=(6, 2))) == ("van", Extent(missing=(1, 0)))
+    assert extent(visit("a", 3, skills=COLD | {"lift"}), van(skills=COLD)) == ("van", Extent(skills=("lift",)))
+    assert extent(visit("a", 10), van(max_distance_metres=19_000)) == ("van", Extent(amount=1_000))
+    assert extent(visit("a", 10), van(shift=window(0, 14))) == ("van", Extent(amount=6))
+    early = visit("a", 10, windows=(window(0, 5),))
+    assert extent(early, van()) == ("van", Extent(amount=5))
+    late = visit("a", 10, windows=(window(30, 40),), release_seconds=35 * MINUTE)
+    assert extent(late, van()) == ("van", Extent(amount=5))
