@@ -1,13 +1,20 @@
 """A day that is planned and published, and what became of it."""
 
+from datetime import timedelta
+from typing import Any
+
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from app.auth.principals import SYSTEM
+from app.core import clock
 from app.core.database import Database
 from app.models import Driver, Event, FulfilmentNode, JobKind, Route, Stop, StopState, Vehicle
+from app.orchestration.policies import operations as policies
+from app.orchestration.policies.queries import STANDARD
 from tests.client import Client
 from tests.factories.devices import Device
-from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, run
+from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
 from tests.factories.routes import PublishedRoute
 
 PLAN = {"date": TOMORROW.isoformat(), "seconds": 1, "publish": True}
@@ -63,3 +70,27 @@ async def device(client: Client, database: Database, route: Route) -> Device:
 async def events(database: Database, type: str) -> list[Event]:
     async with database.reading() as session:
         return list(await session.scalars(select(Event).where(col(Event.type) == type).order_by(col(Event.position))))
+
+
+async def use_planning(database: Database, planning: dict[str, Any]) -> None:
+    """These rules of the fleet are in force."""
+    async with database.transaction() as session:
+        await policies.update(
+            session, name=STANDARD, expected_version=None, changes={"planning": planning}, actor=SYSTEM, now=clock.now()
+        )
+
+
+async def a_day_of_trips(database: Database, count: int, *, room_kg: float, planning: dict[str, Any]) -> None:
+    """So many orders of 1.5 kg and ten minutes on one van's published route, three before a quarter to eleven and the
+    others from noon on. It comes back for more as the policy allows.
+    """
+    await use_planning(database, planning)
+    await a_network(database, carriers=[own_fleet()], vans=1)
+    await set_room(database, room_kg)
+    late, closes = NOON + timedelta(hours=4), NOON - timedelta(minutes=75)
+    opens = NOON - timedelta(hours=2)
+    for prefix, number, start, end in (("A", 3, opens, closes), ("C", count - 3, NOON, late)):
+        window = {"promised_start": start, "requested_start": start, "promised_end": end, "requested_end": end}
+        await orders(database, number, prefix=prefix, service_seconds=600, **window)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    await run(database, JobKind.PLAN_ROUTES, PLAN)

@@ -13,7 +13,6 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM
 from app.core.errors import Conflict
-from app.core.geo import Point
 from app.core.ids import new_id
 from app.models import (
     FulfilmentNode,
@@ -30,10 +29,11 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.plans import policies, whynot
+from app.orchestration.plans.legs import Leg, Walk, walk
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.queries import of_job
+from app.orchestration.routes import pauses
 from app.orchestration.routes import policies as routes
-from app.orchestration.travel import drive_metres
 from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
 from app.solvers.routing.problem import RoutingProblem
@@ -170,9 +170,10 @@ async def _write_routes(
     )
     rows, stops, links = [], list[Row](), list[Row]()
     for count, route in enumerate(found, start=(number or 0) + 1):
-        row = _route(plan, route, loaded, reference=f"{prefix}{count:02}", now=now)
+        walked = walk(route, answer.problem, loaded)
+        row = _route(plan, route, walked, loaded, reference=f"{prefix}{count:02}", now=now)
         rows.append(row)
-        for stop, drop in _stops(row["id"], route, loaded, answer.problem):
+        for stop, drop in _stops(row, walked, loaded):
             stops.append(stop)
             links += [{"stop_id": stop["id"], "shipment_id": shipment.id} for shipment in drop.shipments]
     await insert_all(session, Route, rows)
@@ -180,7 +181,7 @@ async def _write_routes(
     await insert_all(session, StopShipment, links)
 
 
-def _route(plan: Plan, found: routing.Route, loaded: Loaded, *, reference: str, now: datetime) -> Row:
+def _route(plan: Plan, found: routing.Route, walked: Walk, loaded: Loaded, *, reference: str, now: datetime) -> Row:
     van = loaded.vans_by_id[found.vehicle_id]
     return {
         "id": new_id(),
@@ -199,39 +200,20 @@ def _route(plan: Plan, found: routing.Route, loaded: Loaded, *, reference: str, 
         "currency": plan.currency,
         "load_weight_kg": found.load[0] / GRAMS_PER_KG,
         "load_volume_l": found.load[1] / MILLILITRES_PER_LITRE,
+        "pauses": pauses.kept(walked.numbered(range(1, len(walked.legs) + 1))),
         "created_at": now,
     }
 
 
-def _stops(
-    route_id: uuid.UUID, found: routing.Route, loaded: Loaded, problem: RoutingProblem
-) -> Iterator[tuple[Row, Drop]]:
-    place, left = 0, found.start_seconds
-    reloaded = {reload.after_stops: reload for reload in found.reloads}
-    for sequence, visit in enumerate(found.stops, start=1):
-        drop, door = loaded.drops_by_id[visit.visit_id], loaded.place_of[visit.visit_id]
-        if (reload := reloaded.get(sequence - 1)) is not None:
-            place, left = reload.location, reload.departure_seconds
-        stop = stop_row(route_id, drop, visit, sequence, loaded)
-        stop["drive_seconds"], stop["drive_metres"] = visit.arrival_seconds - left, leg_metres(problem, place, door)
-        yield stop, drop
-        place, left = door, visit.departure_seconds
+def _stops(route: Row, walked: Walk, loaded: Loaded) -> Iterator[tuple[Row, Drop]]:
+    for sequence, leg in enumerate(walked.legs, start=1):
+        drop = loaded.drops_by_id[leg.stop.visit_id]
+        yield stop_row(route["id"], drop, leg, sequence, loaded), drop
 
 
-def leg_metres(problem: RoutingProblem, start: int, end: int) -> int:
-    """How long the drive between two places of the problem is."""
-    if problem.matrix is not None:
-        return int(problem.matrix.distances_metres[start, end])
-    here, there = (problem.locations[place] for place in (start, end))
-    return drive_metres(
-        Point(latitude=here.latitude, longitude=here.longitude),
-        Point(latitude=there.latitude, longitude=there.longitude),
-    )
-
-
-def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequence: int, loaded: Loaded) -> Row:
-    """A new stop's columns, without the drive that leads to it."""
-    first = drop.shipments[0]
+def stop_row(route_id: uuid.UUID, drop: Drop, leg: Leg, sequence: int, loaded: Loaded) -> Row:
+    """A new stop's columns. Its service holds the parking, and is that of the vehicle's kind."""
+    first, visit = drop.shipments[0], leg.stop
     return {
         "id": new_id(),
         "route_id": route_id,
@@ -242,7 +224,9 @@ def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequen
         "window_start": first.window_start if not first.attempt_count else None,
         "window_end": first.window_end if not first.attempt_count else None,
         "planned_arrival": loaded.midnight + timedelta(seconds=visit.service_start_seconds),
-        "service_seconds": drop.order.service_seconds,
+        "service_seconds": visit.departure_seconds - visit.service_start_seconds,
+        "drive_seconds": leg.drive_seconds,
+        "drive_metres": leg.drive_metres,
     }
 
 
@@ -255,4 +239,4 @@ async def _explain(session: AsyncSession, loaded: Loaded, solution: routing.Rout
     await exceptions.open_cases(session, [whynot.trouble(*left) for left in left_out], now=now)
 
 
-__all__: Sequence[str] = ["Answer", "adopt", "leg_metres", "stop_row", "subject_of"]
+__all__: Sequence[str] = ["Answer", "adopt", "stop_row", "subject_of"]

@@ -20,13 +20,16 @@ GRAMS_PER_KG, MILLILITRES_PER_LITRE = 1_000, 1_000
 class Standing:
     """Where a van under way is: free at `place` from `at` on, once it has served the orders `first` there.
 
-    `back_by`: when it would be back if the rest of its route stayed as it is.
+    `back_by`: when it would be back if the rest of its route stayed as it is. `reloads`: how often it comes back for
+    more before that. `had_lunch`: its driver has had the break of the day.
     """
 
     place: Point
     at: datetime
     back_by: datetime
     first: Sequence[uuid.UUID] = ()
+    reloads: int = 0
+    had_lunch: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.geo import Point
-from app.models import Driver, FulfilmentNode, Route, RouteState, Stop, StopState
+from app.models import Driver, FulfilmentNode, PauseKind, Route, RouteState, Stop, StopState
 from app.orchestration.plans import published, queries
 from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.loaded import Drop, Loaded, Standing, Van
 from app.orchestration.plans.published import Driven, Published
 from app.orchestration.policies import queries as rules
+from app.orchestration.routes import pauses
 from app.orchestration.routes.policies import CURRENT
 from app.orchestration.travel import drive_seconds
 from app.orchestration.writing import one_of
@@ -141,8 +142,23 @@ def _van(
     assert driver is not None, "routes without a driver are left out"
     standing = None
     if driven.route.state is RouteState.IN_PROGRESS:
-        standing = stand(stops, last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
+        home = Point(latitude=node.latitude, longitude=node.longitude)
+        standing = _pausing(stand(stops, last, home=home, now=now), driven.route, stops, last)
     return Van(vehicle=driven.vehicle, driver=driver, free_from=now, route_id=driven.route.id, standing=standing)
+
+
+def _pausing(standing: Standing, route: Route, stops: Sequence[Stop], last: Stop | None) -> Standing:
+    """With what the route's pauses add: the time of those that are still to come, and what is over already."""
+    planned = pauses.of(route)
+    ahead = pauses.ahead(planned, [*stops, *filter(None, [last])])
+    takes = timedelta(seconds=sum(pause.seconds + pause.drive_seconds for pause in ahead))
+    order = published.order_of(route, stops)
+    return replace(
+        standing,
+        back_by=standing.back_by + takes,
+        reloads=len(order) - len(stops),
+        had_lunch=any(pause.kind is PauseKind.BREAK and pause not in ahead for pause in planned),
+    )
 
 
 def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetime) -> Standing:
