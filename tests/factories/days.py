@@ -90,7 +90,12 @@ async def a_day_of_trips(database: Database, count: int, *, room_kg: float, plan
     late, closes = NOON + timedelta(hours=4), NOON - timedelta(minutes=75)
     opens = NOON - timedelta(hours=2)
     for prefix, number, start, end in (("A", 3, opens, closes), ("C", count - 3, NOON, late)):
-        window = {"promised_start": start, "requested_start": start, "promised_end": end, "requested_end": end}
+        window: dict[str, Any] = {
+            "promised_start": start,
+            "requested_start": start,
+            "promised_end": end,
+            "requested_end": end,
+        }
         await orders(database, number, prefix=prefix, service_seconds=600, **window)
     await run(database, JobKind.ALLOCATE_ORDERS, {})
     await run(database, JobKind.PLAN_ROUTES, PLAN)
