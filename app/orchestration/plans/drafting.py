@@ -2,9 +2,10 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -32,11 +33,12 @@ from app.orchestration.plans import policies, whynot
 from app.orchestration.plans.legs import Leg, Walk, walk
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.queries import of_job
+from app.orchestration.plans.totals import money
 from app.orchestration.routes import pauses
 from app.orchestration.routes import policies as routes
 from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.problem import RoutingProblem, Vehicle
 
 Row = dict[str, Any]
 
@@ -47,6 +49,11 @@ class Answer:
 
     solution: routing.RoutingSolution
     problem: RoutingProblem
+
+    @cached_property
+    def vehicles(self) -> Mapping[str, Vehicle]:
+        """By id."""
+        return {vehicle.id: vehicle for vehicle in self.problem.vehicles}
 
 
 async def adopt(
@@ -71,7 +78,7 @@ async def adopt(
         by_day[loaded.day + timedelta(days=loaded.vans_by_id[route.vehicle_id].day_index)].append(route)
     plans = []
     for day, found in sorted(by_day.items()):
-        plan = _plan(loaded, answer.solution, day, found, job_id=job_id, currency=currency, now=now)
+        plan = _plan(loaded, answer, day, found, job_id=job_id, currency=currency, now=now)
         session.add(plan)
         await session.flush()
         await _write_routes(session, plan, found, loaded, answer, now=now)
@@ -133,7 +140,7 @@ async def _supersede(session: AsyncSession, loaded: Loaded) -> None:
 
 def _plan(
     loaded: Loaded,
-    solution: routing.RoutingSolution,
+    answer: Answer,
     day: date,
     found: Sequence[routing.Route],
     *,
@@ -141,14 +148,14 @@ def _plan(
     currency: str,
     now: datetime,
 ) -> Plan:
-    is_first = day == loaded.day
+    is_first, solution = day == loaded.day, answer.solution
     bound = solution.quality.bound if loaded.days == 1 else None
     return Plan(
         node_id=loaded.node.id,
         date=day,
         version=1,
         job_id=job_id,
-        cost_minor=round(sum(route.cost for route in found)),
+        cost_minor=sum(money(answer.vehicles[route.vehicle_id], route) for route in found),
         currency=currency,
         distance_metres=sum(route.distance_metres for route in found),
         duration_seconds=sum(route.duration_seconds for route in found),
@@ -171,7 +178,8 @@ async def _write_routes(
     rows, stops, links = [], list[Row](), list[Row]()
     for count, route in enumerate(found, start=(number or 0) + 1):
         walked = walk(route, answer.problem, loaded)
-        row = _route(plan, route, walked, loaded, reference=f"{prefix}{count:02}", now=now)
+        cost = money(answer.vehicles[route.vehicle_id], route)
+        row = _route(plan, route, walked, loaded, cost_minor=cost, reference=f"{prefix}{count:02}", now=now)
         rows.append(row)
         for stop, drop in _stops(row, walked, loaded):
             stops.append(stop)
@@ -181,7 +189,9 @@ async def _write_routes(
     await insert_all(session, StopShipment, links)
 
 
-def _route(plan: Plan, found: routing.Route, walked: Walk, loaded: Loaded, *, reference: str, now: datetime) -> Row:
+def _route(
+    plan: Plan, found: routing.Route, walked: Walk, loaded: Loaded, *, cost_minor: int, reference: str, now: datetime
+) -> Row:
     van = loaded.vans_by_id[found.vehicle_id]
     return {
         "id": new_id(),
@@ -196,7 +206,7 @@ def _route(plan: Plan, found: routing.Route, walked: Walk, loaded: Loaded, *, re
         "planned_end": loaded.midnight + timedelta(seconds=max(found.end_seconds, found.start_seconds + 1)),
         "distance_metres": found.distance_metres,
         "duration_seconds": found.duration_seconds,
-        "cost_minor": round(found.cost),
+        "cost_minor": cost_minor,
         "currency": plan.currency,
         "load_weight_kg": found.load[0] / GRAMS_PER_KG,
         "load_volume_l": found.load[1] / MILLILITRES_PER_LITRE,

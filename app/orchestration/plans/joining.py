@@ -118,7 +118,7 @@ async def adopt(session: AsyncSession, *, found: Published, joined: Joined, now:
             for shipment in drop.shipments:
                 going.append((shipment, stop))
                 entries.append(operations.planned(shipment, stop, routes[id], actor=SYSTEM, now=now))
-        published.retime(routes[id], timed, written.pauses[id], found.loaded)
+        published.retime(routes[id], timed, written, found.loaded)
         entries.append(_changed(routes[id], joined.drops[id], now=now))
     await operations.plan_shipments(session, going)
     await operations.settle(session, [shipment for shipment, _ in going], now=now)

@@ -16,6 +16,7 @@ from app.models import FulfilmentNode, Order, Plan, Route, Shipment, Stop, StopS
 from app.orchestration.plans.base_map import streets
 from app.orchestration.plans.drawn import DrawnPause, DrawnPlan, DrawnRoute, DrawnStop
 from app.orchestration.plans.queries import by_ids
+from app.orchestration.plans.totals import Totals, of_plans
 from app.orchestration.routes import pauses
 from app.orchestration.routes.pauses import Pause
 from app.orchestration.writing import one_of
@@ -33,7 +34,7 @@ async def picture(
     routes = await _routes(session, plan, Point(latitude=node.latitude, longitude=node.longitude))
     return DrawnPlan(
         title=f"{node.name}, {plan.date}",
-        figures=_figures(plan, routes),
+        figures=_figures(plan, (await of_plans(session, viewer, [plan_id]))[plan_id], routes),
         routes=routes,
         left_out=await _left_out(session, plan),
         roads=streets(extract) if extract is not None else (),
@@ -41,11 +42,12 @@ async def picture(
     )
 
 
-def _figures(plan: Plan, routes: Sequence[DrawnRoute]) -> str:
+def _figures(plan: Plan, totals: Totals, routes: Sequence[DrawnRoute]) -> str:
     stops = sum(len(route.stops) for route in routes)
-    kilometres, cost = plan.distance_metres / 1_000, plan.cost_minor / 100
+    kilometres, cost = totals.distance_metres / 1_000, totals.cost_minor / 100
+    late = f", {totals.late_stops} late" if totals.late_stops else ""
     return (
-        f"{stops} stops on {len(routes)} routes, {kilometres:,.0f} km, {cost:,.2f} {plan.currency},"
+        f"{stops} stops on {len(routes)} routes, {kilometres:,.0f} km, {cost:,.2f} {plan.currency}{late},"
         f" {len(plan.unassigned)} on none ({plan.state.value.lower()})"
     )
 

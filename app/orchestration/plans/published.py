@@ -38,6 +38,7 @@ from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.drafting import stop_row
 from app.orchestration.plans.legs import NODE, walk
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
+from app.orchestration.plans.totals import money
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes import pauses
 from app.orchestration.routes.pauses import Pause
@@ -45,6 +46,7 @@ from app.orchestration.routes.policies import LOADING
 from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
 from app.solvers.routing.problem import Reload, RoutingProblem
+from app.solvers.routing.problem import Vehicle as Van
 
 # The stops that a driver has not finished, and the goods that they are for; of these, what is in the van.
 OPEN = (StopState.PENDING, StopState.EN_ROUTE, StopState.ARRIVED)
@@ -82,10 +84,15 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The stops that are new, by their orders, and the pauses of each route as it will be driven."""
+    """The stops that are new, by their orders; the pauses of each route as it will be driven; the vehicles."""
 
     new: Mapping[uuid.UUID, Stop]
     pauses: Mapping[str, Sequence[Pause]]
+    vehicles: Mapping[str, Van]
+
+    def cost_minor(self, timed: routing.Route) -> int:
+        """What a route of one of these vehicles costs in money."""
+        return money(self.vehicles[timed.vehicle_id], timed)
 
 
 async def routes_of(
@@ -270,7 +277,8 @@ async def write_stops(
         for shipment in found.loaded.drops_by_id[str(order)].shipments
     ]
     await insert_all(session, StopShipment, links)
-    return Written(new=new, pauses=paused)
+    vehicles = {vehicle.id: vehicle for vehicle in problem.vehicles}
+    return Written(new=new, pauses=paused, vehicles=vehicles)
 
 
 async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[int, int]]:
@@ -288,13 +296,14 @@ async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> d
     return {route_id: (last, reached) for route_id, last, reached in found.all()}
 
 
-def retime(route: Route, timed: routing.Route, paused: Sequence[Pause], loaded: Loaded) -> None:
+def retime(route: Route, timed: routing.Route, written: Written, loaded: Loaded) -> None:
     """A route that has not left, as it will be driven."""
+    paused = written.pauses[timed.vehicle_id]
     route.pauses = pauses.kept(paused)
     route.planned_start = loaded.midnight + timedelta(seconds=timed.start_seconds)
     route.planned_end = loaded.midnight + timedelta(seconds=timed.end_seconds)
     route.distance_metres, route.duration_seconds = timed.distance_metres, timed.duration_seconds
-    route.cost_minor = round(timed.cost)
+    route.cost_minor = written.cost_minor(timed)
     route.load_weight_kg = timed.load[0] / GRAMS_PER_KG
     route.load_volume_l = timed.load[1] / MILLILITRES_PER_LITRE
     route.version += 1

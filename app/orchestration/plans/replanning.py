@@ -286,11 +286,11 @@ def _rewrite(route: Route, changes: Settled, id: str, found: UnderWay, written: 
         route.planned_end = end if until is None else min(end, until)
         route.distance_metres += after.distance_metres - kept.distance_metres
         route.duration_seconds += after.end_seconds - kept.end_seconds
-        route.cost_minor += round((after.cost - after.late_cost) - (kept.cost - kept.late_cost))
+        route.cost_minor += written.cost_minor(after) - written.cost_minor(kept)
         route.pauses = pauses.kept(written.pauses[id])
         route.version += 1
     else:
-        published.retime(route, after, written.pauses[id], found.loaded)
+        published.retime(route, after, written, found.loaded)
 
 
 async def _is_empty(session: AsyncSession, route: Route) -> bool:
