@@ -9,6 +9,7 @@ from sqlmodel import col
 from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.database import Database
+from app.jobs.travel import RoadTravel
 from app.models import Driver, Event, FulfilmentNode, JobKind, Route, Stop, StopState, Vehicle
 from app.orchestration.policies import operations as policies
 from app.orchestration.policies.queries import STANDARD
@@ -23,14 +24,21 @@ REPLAN = {**PLAN, "replan": True}
 ROOM_FOR_THREE_KG = 5.0
 
 
-async def a_day(database: Database, count: int, *, vans: int, room_kg: float = ROOM_FOR_THREE_KG) -> None:
+async def a_day(
+    database: Database,
+    count: int,
+    *,
+    vans: int,
+    room_kg: float = ROOM_FOR_THREE_KG,
+    travel: RoadTravel | None = None,
+) -> None:
     """So many orders on published routes, three on each; the vans have more room afterwards."""
     await a_network(database, carriers=[own_fleet()], vans=vans)
     async with database.transaction() as session:
         await session.execute(update(Vehicle).values(max_weight_kg=room_kg))
     await orders(database, count)
     await run(database, JobKind.ALLOCATE_ORDERS, {})
-    await run(database, JobKind.PLAN_ROUTES, PLAN)
+    await run(database, JobKind.PLAN_ROUTES, PLAN, travel=travel)
 
 
 async def set_room(database: Database, room_kg: float) -> None:

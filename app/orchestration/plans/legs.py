@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from app.core.geo import Point
+from app.core.geo import Point, great_circle_metres
 from app.models import PauseKind
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Loaded
 from app.orchestration.routes.pauses import Pause
-from app.orchestration.travel import drive_metres
 from app.solvers.routing.problem import DAY_SECONDS, RoutingProblem
 from app.solvers.routing.solution import PlannedBreak, PlannedReload, PlannedStop, Route
 
@@ -142,7 +141,8 @@ def leg_metres(problem: RoutingProblem, start: int, end: int) -> int:
     if problem.matrix is not None:
         return int(problem.matrix.distances_metres[start, end])
     here, there = (problem.locations[place] for place in (start, end))
-    return drive_metres(
+    straight = great_circle_metres(
         Point(latitude=here.latitude, longitude=here.longitude),
         Point(latitude=there.latitude, longitude=there.longitude),
     )
+    return round(straight * problem.road.detour_factor)

@@ -16,7 +16,7 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
 from app.models import BY_HAND, FulfilmentNode, Route, RouteState, Stop, StopState
-from app.orchestration.plans import published, replanning
+from app.orchestration.plans import known_roads, published, replanning
 from app.orchestration.plans.loaded import Drop
 from app.orchestration.plans.problem import pose
 from app.orchestration.plans.replanning import Settled
@@ -50,8 +50,8 @@ class Move:
 async def reassign(session: AsyncSession, *, move: Move, actor: Principal, now: datetime) -> list[uuid.UUID]:
     """Moves the stop and answers the routes that changed, the one it was on first.
 
-    Drives are estimated from great circles, as ETAs are. Refuses with STALE_VERSION what changed since it was read,
-    and with RULES_BROKEN what would break a rule.
+    Drives are those of the routes' plans where these have them, else estimated at their pace. Refuses with
+    STALE_VERSION what changed since it was read, and with RULES_BROKEN what would break a rule.
     """
     stop, route, node = await _found(session, move)
     day = route.planned_start.astimezone(ZoneInfo(node.time_zone)).date()
@@ -65,7 +65,7 @@ async def reassign(session: AsyncSession, *, move: Move, actor: Principal, now: 
             field="toRouteId",
         )
     drop = _movable(found, stop, own, target)
-    problem = pose(found.loaded)
+    problem = known_roads.applied(pose(found.loaded), found)
     before = {
         id: published.order_of(found.routes[id], stops) for id, stops in found.stops.items() if id in found.routes
     }
