@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import extract, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -58,7 +58,7 @@ async def of_plans(session: AsyncSession, viewer: Principal, plan_ids: Sequence[
         id: Totals(cost_minor=int(cost), distance_metres=int(metres), duration_seconds=int(seconds))
         for id, cost, metres, seconds in sums.all()
     }
-    lateness = func.extract("epoch", col(Stop.planned_arrival) - col(Stop.window_end))
+    lateness = extract("epoch", col(Stop.planned_arrival) - col(Stop.window_end))
     late = await session.execute(
         select(col(Plan.id), func.count(), func.sum(lateness), func.max(lateness))
         .join(Route, col(Route.plan_id) == col(Plan.id))
