@@ -10,13 +10,14 @@ from sqlmodel import col
 from app.core import clock
 from app.core.database import Database
 from app.core.ids import to_global
-from app.models import JobKind, Route, Stop
+from app.models import JobKind, Route, RouteState, Stop
 from app.orchestration.plans.totals import money
 from app.solvers.routing.problem import TimeWindow, Vehicle
 from app.solvers.routing.solution import Route as Timed
 from tests.client import DISPATCHER, Client
-from tests.factories.days import PLAN, a_day, routes, set_room, stops, use_planning
+from tests.factories.days import PLAN, a_day, routes, set_room
 from tests.factories.planning import NOON, orders, run
+from tests.factories.routes import PLAIN, a_published_route
 
 FIGURES = "cost { amount } distanceMetres durationSeconds lateness { stops totalSeconds worstSeconds }"
 
@@ -77,22 +78,27 @@ async def test_a_plan_is_what_its_routes_are_after_a_late_order_joined(client: C
     assert after["distanceMetres"] == route.distance_metres > before["distanceMetres"]
     assert after["durationSeconds"] == route.duration_seconds
     assert after["cost"] == {"amount": f"{route.cost_minor / 100:.2f}"}
-    text = f"query($id: ID!) {{ comparePlans(first: $id, second: $id) {{ first {{ {FIGURES} }} }} }}"
-    same = await client.run(text, {"id": to_global("Plan", route.plan_id)}, as_=DISPATCHER)
-    assert same["comparePlans"]["first"] == after
 
 
-async def test_a_plan_says_how_late_it_is_and_lateness_costs_no_money(client: Client, database: Database) -> None:
-    await use_planning(database, {"lateMinorPerHour": 100_000})
-    await a_day(database, 3, vans=1)
-    (route,) = await routes(database)
-    on_time = await figures(client, route)
+async def test_a_plan_says_how_late_it_is_and_counts_no_route_that_was_cancelled(client: Client) -> None:
+    found = await a_published_route(client.database, PLAIN, PLAIN, PLAIN)
+    other = await a_published_route(client.database, PLAIN, name="R2")
+    on_time = await figures(client, found.route)
     assert on_time["lateness"] == {"stops": 0, "totalSeconds": 0, "worstSeconds": 0}
-    first, second, _ = await stops(database, route)
-    async with database.transaction() as session:
-        for stop, minutes in ((first, 10), (second, 30)):
+    async with client.database.transaction() as session:
+        for stop, minutes in zip(found.stops, (10, 30, -5), strict=True):
             ends = stop.planned_arrival - timedelta(minutes=minutes)
             await session.execute(update(Stop).where(col(Stop.id) == stop.id).values(window_end=ends))
-    late = await figures(client, route)
-    assert late["lateness"] == {"stops": 2, "totalSeconds": 2_400, "worstSeconds": 1_800}
-    assert late["cost"] == on_time["cost"]
+        figured = {"cost_minor": 8_699, "distance_metres": 47_900, "duration_seconds": 3_600}
+        await session.execute(update(Route).where(col(Route.id) == found.route.id).values(**figured))
+        values = {"plan_id": found.route.plan_id, "state": RouteState.CANCELLED, "cost_minor": 5_000}
+        await session.execute(update(Route).where(col(Route.id) == other.route.id).values(**values))
+    assert await figures(client, found.route) == {
+        "cost": {"amount": "86.99"},
+        "distanceMetres": 47_900,
+        "durationSeconds": 3_600,
+        "lateness": {"stops": 2, "totalSeconds": 2_400, "worstSeconds": 1_800},
+    }
+    text = f"query($id: ID!) {{ comparePlans(first: $id, second: $id) {{ first {{ {FIGURES} }} }} }}"
+    same = await client.run(text, {"id": to_global("Plan", found.route.plan_id)}, as_=DISPATCHER)
+    assert same["comparePlans"]["first"] == await figures(client, found.route)
