@@ -222,7 +222,8 @@ async def test_a_stop_moves_to_another_trip_of_a_route_and_the_reload_stays(clie
     error = refusal(await reassign(client, late, of=route, to=route, position=1))
     assert error["code"] == "RULES_BROKEN"  # it may not come before noon
     async with database.transaction() as session:
-        await session.execute(update(Shipment).values(window_start=NOON - timedelta(hours=2)))
+        opens, closes = NOON - timedelta(hours=2), NOON + timedelta(hours=4)
+        await session.execute(update(Shipment).values(window_start=opens, window_end=closes))
     payload = await reassign(client, late, of=route, to=route, position=1)
     assert payload["userErrors"] == []
     (after,) = await routes(database)
