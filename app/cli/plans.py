@@ -3,6 +3,7 @@
 import sys
 import uuid
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from app.core.ids import from_global
 from app.models.base import Json
 from app.orchestration.jobs import operations as jobs
 from app.orchestration.plans import comparing, queries
+from app.orchestration.plans.totals import Totals
 
 commands = typer.Typer(name="plan", help="Look at plans, compare them, and end a search early.", no_args_is_help=True)
 
@@ -50,8 +52,12 @@ def compare(
     keys = [_key("Plan", each) for each in (first, second)]
     found = on_database(lambda session, secret: comparing.compare(session, SYSTEM, first=keys[0], second=keys[1]))
     table = Table("", "first", "second")
-    for name in ("cost_minor", "distance_metres", "duration_seconds", "vehicles", "stops", "unassigned"):
-        table.add_row(name.replace("_", " "), *(f"{getattr(each, name):,}" for each in found.figures))
+    for field in fields(Totals):
+        table.add_row(
+            field.name.replace("_", " "), *(f"{getattr(each.totals, field.name):,}" for each in found.figures)
+        )
+    for name in ("vehicles", "stops", "unassigned"):
+        table.add_row(name, *(f"{getattr(each, name):,}" for each in found.figures))
     console.print(table)
     kinds = Counter(each.change.value for each in found.changed)
     console.print(

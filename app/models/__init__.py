@@ -34,7 +34,7 @@ from app.models.plans import Plan, PlanState
 from app.models.policies import Policy
 from app.models.products import Product
 from app.models.proofs import Proof, Upload, UploadState
-from app.models.routes import Route, RouteState
+from app.models.routes import PauseKind, Route, RouteState
 from app.models.shipments import (
     AttemptOutcome,
     CarrierMilestone,
@@ -110,6 +110,7 @@ __all__ = [
     "OrderKind",
     "OrderLine",
     "OrderState",
+    "PauseKind",
     "Plan",
     "PlanState",
     "Policy",

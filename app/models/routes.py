@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, DateTime, Index, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlmodel import Field
 
-from app.models.base import TimedRow, choice, quoted
+from app.models.base import JSONB, Json, TimedRow, choice, quoted
 
 
 class RouteState(StrEnum):
@@ -22,8 +22,16 @@ class RouteState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class PauseKind(StrEnum):
+    """What a van does that is neither driving nor a visit. A BREAK is lunch; a REST is due after so much work."""
+
+    RELOAD = "RELOAD"
+    BREAK = "BREAK"
+    REST = "REST"
+
+
 class Route(TimedRow, table=True):
-    """One vehicle's day or wave."""
+    """One vehicle's day or wave. `pauses`, in order: where it reloads and rests (orchestration/routes/pauses.py)."""
 
     __tablename__ = "routes"
     __table_args__ = (
@@ -59,5 +67,6 @@ class Route(TimedRow, table=True):
     currency: str
     load_weight_kg: float = 0.0
     load_volume_l: float = 0.0
+    pauses: list[Json] = Field(default_factory=list, sa_type=JSONB)
     started_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

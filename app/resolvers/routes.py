@@ -20,7 +20,7 @@ from app.schema.context import Context, Info
 from app.schema.drivers import DriverType
 from app.schema.proofs import ProofType
 from app.schema.relay import NODE_SOURCES, NodeSource
-from app.schema.routes import AcceptRouteInput, AcceptRoutePayload, RouteChangeType, RouteType
+from app.schema.routes import AcceptRouteInput, AcceptRoutePayload, RouteChangeType, RouteType, pauses_of
 from app.schema.stops import StopType
 from app.schema.vehicles import VehicleType
 
@@ -81,6 +81,7 @@ class RouteSubscriptions:
                         state=route.state,
                         reason=str(event.data.get("reason") or event.type),
                         stops=[StopType.of(row) for row in rows],
+                        pauses=await pauses_of(context, route),
                     )
 
 

@@ -9,7 +9,9 @@ from app.core.ids import to_global
 from app.models import Plan, PlanState
 from app.models.base import Json
 from app.orchestration.nodes import queries as nodes
+from app.orchestration.plans import totals
 from app.orchestration.plans.comparing import Comparison, Figures, Place, StopChange
+from app.orchestration.plans.totals import Totals
 from app.orchestration.routes import queries as routes
 from app.orchestration.shipments import queries as shipments
 from app.schema.context import Info
@@ -62,22 +64,52 @@ class UnassignedShipmentType:
         return None if row is None else VehicleType.of(row)
 
 
+@strawberry.type(name="PlanLateness")
+class LatenessType:
+    """Visits that are planned to begin after their window: how many, by how much together, and at most."""
+
+    stops: int
+    total_seconds: int
+    worst_seconds: int
+
+    @staticmethod
+    def of(row: Totals) -> "LatenessType":
+        """The GraphQL form."""
+        return LatenessType(stops=row.late_stops, total_seconds=row.late_seconds, worst_seconds=row.worst_late_seconds)
+
+
 @strawberry.type(name="Plan")
 class PlanType(Node):
-    """A draft until it is published."""
+    """A draft until it is published. Its figures are those of its routes as they are now."""
 
     row: strawberry.Private[Plan]
     date: datetime.date
     state: PlanState
     version: int
-    distance_metres: int
-    duration_seconds: int
     published_at: datetime.datetime | None
 
     @strawberry.field
-    def cost(self) -> MoneyType | None:
-        """What the routes cost."""
-        return money(self.row.cost_minor, self.row.currency)
+    async def cost(self, info: Info) -> MoneyType | None:
+        """What the routes cost: vehicles, metres, hours and overtime; what wishes weigh is not in it."""
+        return money((await self._totals(info)).cost_minor, self.row.currency)
+
+    @strawberry.field
+    async def distance_metres(self, info: Info) -> int:
+        """Of all routes."""
+        return (await self._totals(info)).distance_metres
+
+    @strawberry.field
+    async def duration_seconds(self, info: Info) -> int:
+        """Of all routes, from departure to return."""
+        return (await self._totals(info)).duration_seconds
+
+    @strawberry.field
+    async def lateness(self, info: Info) -> LatenessType:
+        """How late the plan is, where the policy lets it be late at a price."""
+        return LatenessType.of(await self._totals(info))
+
+    async def _totals(self, info: Info) -> Totals:
+        return await info.context.load(totals.of_plans, self.row.id) or Totals()
 
     @strawberry.field
     def quality(self) -> PlanQualityType:
@@ -126,8 +158,6 @@ class PlanType(Node):
             date=row.date,
             state=row.state,
             version=row.version,
-            distance_metres=row.distance_metres,
-            duration_seconds=row.duration_seconds,
             published_at=row.published_at,
         )
 
@@ -137,7 +167,7 @@ StopChangeEnum = strawberry.enum(StopChange, description="How an order is brough
 
 @strawberry.type(name="PlanFigures")
 class PlanFiguresType:
-    """What a plan comes to."""
+    """What a plan comes to: its routes as they are now."""
 
     row: strawberry.Private[Figures]
     currency: strawberry.Private[str]
@@ -150,7 +180,12 @@ class PlanFiguresType:
     @strawberry.field
     def cost(self) -> MoneyType | None:
         """What the routes cost."""
-        return money(self.row.cost_minor, self.currency)
+        return money(self.row.totals.cost_minor, self.currency)
+
+    @strawberry.field
+    def lateness(self) -> LatenessType:
+        """How late the plan is."""
+        return LatenessType.of(self.row.totals)
 
     @staticmethod
     def of(row: Figures, *, currency: str) -> "PlanFiguresType":
@@ -158,8 +193,8 @@ class PlanFiguresType:
         return PlanFiguresType(
             row=row,
             currency=currency,
-            distance_metres=row.distance_metres,
-            duration_seconds=row.duration_seconds,
+            distance_metres=row.totals.distance_metres,
+            duration_seconds=row.totals.duration_seconds,
             vehicles=row.vehicles,
             stops=row.stops,
             unassigned=row.unassigned,

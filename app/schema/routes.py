@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import strawberry
 
 from app.core.ids import to_global
-from app.models import Route, RouteState, StopState
+from app.models import FulfilmentNode, PauseKind, Route, RouteState, Stop, StopState, Vehicle
 from app.orchestration.drivers import queries as drivers
-from app.orchestration.routes import queries
+from app.orchestration.routes import pauses, queries
 from app.orchestration.stops import queries as stops
 from app.orchestration.stops.policies import AHEAD
-from app.schema.context import Info
+from app.schema.context import Context, Info
 from app.schema.errors import UserErrorType
 from app.schema.relay import Node
 from app.schema.scalars import JSON, LocationType, MoneyType, location, money
@@ -33,6 +33,25 @@ class RouteLoadType:
     volume_l: float
     weight_share: float
     volume_share: float
+
+
+PauseKindEnum = strawberry.enum(
+    PauseKind, description="What a van does that is neither driving nor a visit. BREAK is lunch, REST is for the hours."
+)
+
+
+@strawberry.type(name="RoutePause", description="A reload, a break or a rest, as it was planned, and where it comes.")
+class RoutePauseType:
+    """A pause of a route."""
+
+    kind: PauseKind
+    start: datetime
+    end: datetime
+    after_stop: int = strawberry.field(description="The sequence of the stop that it comes after; 0: before the first.")
+    drive_seconds: int = strawberry.field(description="The drive that leads to it; 0 where the van is already.")
+    drive_metres: int
+    location: LocationType | None = strawberry.field(description="The node, where it is there; else null.")
+    load: RouteLoadType | None = strawberry.field(description="What a RELOAD takes on board; else null.")
 
 
 @strawberry.type(name="Route", description="One vehicle's day or wave.")
@@ -73,16 +92,9 @@ class RouteType(Node):
 
     @strawberry.field
     async def load(self, info: Info) -> RouteLoadType | None:
-        """What it was planned to carry."""
+        """What it was planned to leave with; what later trips take on board is with their pauses."""
         vehicle = await info.context.load(queries.vehicles, self.row.vehicle_id)
-        if vehicle is None:
-            return None
-        return RouteLoadType(
-            weight_kg=self.row.load_weight_kg,
-            volume_l=self.row.load_volume_l,
-            weight_share=self.row.load_weight_kg / vehicle.max_weight_kg,
-            volume_share=self.row.load_volume_l / vehicle.max_volume_l,
-        )
+        return None if vehicle is None else _load(vehicle, self.row.load_weight_kg, self.row.load_volume_l)
 
     @strawberry.field
     async def starts_at(self, info: Info) -> LocationType | None:
@@ -97,8 +109,16 @@ class RouteType(Node):
         return [StopType.of(row) for row in rows or []]
 
     @strawberry.field
+    async def pauses(self, info: Info) -> list[RoutePauseType]:
+        """Where the van comes back to load for another trip, and its driver's breaks and rests, in order."""
+        return await pauses_of(info.context, self.row)
+
+    @strawberry.field
     async def geometry(self, info: Info) -> JSON | None:
-        """The remaining way as a GeoJSON LineString (RFC 7946: longitude first), straight from stop to stop."""
+        """The remaining way as a GeoJSON LineString (RFC 7946: longitude first), straight from stop to stop.
+
+        It passes the node where the van reloads.
+        """
         node = await info.context.load(queries.start_nodes, self.row.id)
         rows = await info.context.load(stops.of_routes, self.row.id) or []
         if node is None or self.row.state in (RouteState.COMPLETED, RouteState.CANCELLED):
@@ -106,7 +126,14 @@ class RouteType(Node):
         behind = [row for row in rows if row.arrived_at is not None and row.state is not StopState.CANCELLED]
         here = max(behind, key=lambda row: row.arrived_at or row.planned_arrival) if behind else node
         end = await info.context.load(queries.end_nodes, self.row.id)
-        places = [here, *(row for row in rows if row.state in AHEAD), *([] if end is None else [end])]
+        coming = [row for row in rows if row.state in AHEAD]
+        leading = pauses.before(pauses.ahead(pauses.of(self.row), rows), coming)
+        places: list[Stop | FulfilmentNode] = [here]
+        for row, before in zip(coming, leading, strict=True):
+            if any(pause.kind is PauseKind.RELOAD for pause in before):
+                places.append(node)
+            places.append(row)
+        places += [] if end is None else [end]
         return cast(
             "JSON",
             {
@@ -131,6 +158,38 @@ class RouteType(Node):
             distance_metres=row.distance_metres,
             duration_seconds=row.duration_seconds,
         )
+
+
+async def pauses_of(context: Context, route: Route) -> list[RoutePauseType]:
+    """The GraphQL form of a route's pauses."""
+    planned = pauses.of(route)
+    node = await context.load(queries.start_nodes, route.id) if planned else None
+    vehicle = await context.load(queries.vehicles, route.vehicle_id) if planned else None
+    here = None if node is None else location(node.latitude, node.longitude)
+    return [
+        RoutePauseType(
+            kind=pause.kind,
+            start=pause.start,
+            end=pause.end,
+            after_stop=pause.after_stop,
+            drive_seconds=pause.drive_seconds,
+            drive_metres=pause.drive_metres,
+            location=here if pause.at_node else None,
+            load=None if vehicle is None else _load(vehicle, pause.weight_kg, pause.volume_l),
+        )
+        for pause in planned
+    ]
+
+
+def _load(vehicle: Vehicle, weight_kg: float | None, volume_l: float | None) -> RouteLoadType | None:
+    if weight_kg is None or volume_l is None:
+        return None
+    return RouteLoadType(
+        weight_kg=weight_kg,
+        volume_l=volume_l,
+        weight_share=weight_kg / vehicle.max_weight_kg,
+        volume_share=volume_l / vehicle.max_volume_l,
+    )
 
 
 @strawberry.input
@@ -159,3 +218,4 @@ class RouteChangeType:
     state: RouteState
     reason: str = strawberry.field(description="The type of the event, or the reason that the event gives.")
     stops: list[StopType]
+    pauses: list[RoutePauseType]

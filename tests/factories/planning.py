@@ -11,6 +11,7 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.jobs.handlers import HANDLERS
 from app.jobs.tools import Tools
+from app.jobs.travel import RoadTravel
 from app.models import (
     Carrier,
     CarrierKind,
@@ -116,7 +117,14 @@ async def orders(
     return made
 
 
-async def run(database: Database, kind: JobKind, arguments: dict[str, Any], job: Job | None = None) -> tuple[Job, Any]:
+async def run(
+    database: Database,
+    kind: JobKind,
+    arguments: dict[str, Any],
+    job: Job | None = None,
+    *,
+    travel: RoadTravel | None = None,
+) -> tuple[Job, Any]:
     """Runs a job's handler here and now; the same job again where it is given."""
     if job is None:
         async with database.transaction() as session:
@@ -126,7 +134,10 @@ async def run(database: Database, kind: JobKind, arguments: dict[str, Any], job:
         return None
 
     tools = Tools(
-        database=database, settings=settings_for(database, Path("/nonexistent"), "redis://127.0.0.1:1/0"), report=report
+        database=database,
+        settings=settings_for(database, Path("/nonexistent"), "redis://127.0.0.1:1/0"),
+        report=report,
+        travel=travel,
     )
     return job, await HANDLERS[kind](job, tools)
 

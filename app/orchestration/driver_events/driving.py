@@ -28,6 +28,8 @@ from app.orchestration.etas import operations as etas
 from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
+from app.orchestration.routes.pauses import later_trips
+from app.orchestration.routes.pauses import of as pauses_of
 from app.orchestration.routes.policies import RouteEvent, check_loading, next_state
 from app.orchestration.shipments.operations import Happening, advance_all
 from app.orchestration.shipments.policies import ShipmentEvent
@@ -144,24 +146,28 @@ async def scan(session: AsyncSession, tour: Tour, barcodes: Sequence[str], momen
 async def start(session: AsyncSession, tour: Tour, moment: Moment) -> None:
     """The van leaves. What was scanned goes along; where nothing was scanned, everything does.
 
-    What is collected on the way waits at its doors.
+    What is collected on the way waits at its doors. What a later trip brings is not left behind: the van comes back for
+    it, and it counts as on its way from now on.
     """
     route = tour.route
     state = next_state(route, RouteEvent.START)
     await _check_free(session, route)
     loaded = [shipment for shipment in tour.parcels if shipment.state is ShipmentState.PICKED_UP]
     waiting = [shipment for shipment in tour.parcels if shipment.state is ShipmentState.PLANNED]
-    if loaded:
-        await _leave_behind(session, tour, waiting, moment)
-    else:
-        await _advance(session, route, waiting, ShipmentEvent.PICK_UP, moment)
-        loaded, waiting = waiting, []
+    later = later_trips(pauses_of(route), tour.stops)
+    fetched = {shipment.id for stop in tour.stops if stop.sequence in later for shipment in tour.of(stop)}
+    going = [shipment for shipment in waiting if not loaded or shipment.id in fetched]
+    missing = [shipment for shipment in waiting if loaded and shipment.id not in fetched]
+    await _advance(session, route, going, ShipmentEvent.PICK_UP, moment)
+    if missing:
+        await _leave_behind(session, tour, missing, moment)
+    loaded = [*loaded, *going]
     route.state, route.started_at = state, moment.at
     route.version += 1
     await etas.refresh(session, route, actor=moment.actor, now=moment.now, is_quiet=True)
     await _advance(session, route, loaded, ShipmentEvent.DEPART, moment)
     head_for_next(route, tour.stops)
-    data: Json = {"loaded": len(loaded), "leftBehind": [shipment.reference for shipment in waiting]}
+    data: Json = {"loaded": len(loaded), "leftBehind": [shipment.reference for shipment in missing]}
     _tell(session, "route.started", route, actor=moment.actor, now=moment.now, data=data)
 
 

@@ -16,7 +16,6 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from app.auth.principals import Principal
-from app.core.geo import Point
 from app.models import (
     Event,
     ExceptionCase,
@@ -30,7 +29,8 @@ from app.models import (
     StopShipment,
     StopState,
 )
-from app.orchestration.etas.policies import Eta, Fact, Leg, has_moved, probability_late, project, share_of_interval
+from app.orchestration.etas.legs import legs
+from app.orchestration.etas.policies import Eta, Fact, has_moved, probability_late, project, share_of_interval
 from app.orchestration.events import log, subjects
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.exceptions.operations import Trouble
@@ -38,7 +38,6 @@ from app.orchestration.exceptions.policies import PREDICTED_LATE
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.stops.policies import AHEAD
-from app.orchestration.travel import drive_seconds
 from app.orchestration.writing import one_of, update_all
 
 # What is shown is at most so far from the projection, or this share of its interval.
@@ -127,7 +126,7 @@ async def _projected(session: AsyncSession, routes: Sequence[Route], *, now: dat
         if ahead := before[route.id]:
             node = await session.get_one(FulfilmentNode, route.node_id)
             stops = by_route[route.id]
-            etas = project(_fact(route, stops, now=now), _legs(node, stops, ahead), now=now)
+            etas = project(_fact(route, stops, now=now), legs(route, node, stops, ahead), now=now)
             shipments = [goods.get(stop.id, []) for stop in ahead]
             projected.append(Ahead(route=route, stops=ahead, shipments=shipments, etas=etas))
     return projected
@@ -202,31 +201,6 @@ def _fact(route: Route, stops: Sequence[Stop], *, now: datetime) -> Fact:
         return Fact(at=stop.arrived_at or now, busy_seconds=stop.service_seconds)
     times = [time for stop in stops for time in (stop.arrived_at, stop.departed_at) if time is not None]
     return Fact(at=max([route.started_at, *times]))
-
-
-def _legs(node: FulfilmentNode, stops: Sequence[Stop], ahead: Sequence[Stop]) -> list[Leg]:
-    """The planned drives, and estimated ones where the way is no longer the planned one."""
-    behind = [stop for stop in stops if stop.arrived_at is not None]
-    last = max(behind, key=lambda stop: stop.arrived_at or stop.planned_arrival) if behind else None
-    here = _place(last) if last else Point(latitude=node.latitude, longitude=node.longitude)
-    planned_before = last
-    before = dict(zip((stop.id for stop in stops[1:]), stops, strict=False))
-    legs = []
-    for stop in ahead:
-        is_as_planned = before.get(stop.id) is planned_before
-        legs.append(
-            Leg(
-                drive_seconds=stop.drive_seconds if is_as_planned else drive_seconds(here, _place(stop)),
-                service_seconds=stop.service_seconds,
-                opens_at=stop.window_start,
-            )
-        )
-        here, planned_before = _place(stop), stop
-    return legs
-
-
-def _place(stop: Stop) -> Point:
-    return Point(latitude=stop.latitude, longitude=stop.longitude)
 
 
 async def _shipments(

@@ -20,12 +20,27 @@ CONFIDENCE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
+class Halt:
+    """Time spent that is neither a drive nor a visit, after a drive of its own: a reload, a break, a rest.
+
+    `begins_at`: no earlier than that. `is_work`: it takes as long as it takes, as a visit does; rests are kept to.
+    """
+
+    seconds: int
+    drive_seconds: int = 0
+    begins_at: datetime | None = None
+    is_work: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Leg:
-    """The drive to a stop, and the stop."""
+    """The drive to a stop, and the stop; with halts on the way, and on arrival, before the visit."""
 
     drive_seconds: int
     service_seconds: int
     opens_at: datetime | None = None
+    on_the_way: Sequence[Halt] = ()
+    on_arrival: Sequence[Halt] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,44 +62,72 @@ class Fact:
 
 
 @dataclass
-class _Spread:
-    """How uncertain a moment on the way is, in seconds."""
+class _Clock:
+    """A moment on the way, and how uncertain it is, in seconds."""
 
+    moment: datetime
+    now: datetime
     alone_variance: float = 0.0
     shared_mean: float = 0.0
     used_up: float = 0.0
 
-    def add(self, *, drive: float = 0.0, service: float = 0.0) -> None:
-        self.alone_variance += (DRIVE_SHARE * drive) ** 2 + (SERVICE_SHARE * service) ** 2
-        self.shared_mean += drive + service
+    def drive(self, seconds: int) -> None:
+        """None ends in the past."""
+        self._spread(seconds, DRIVE_SHARE)
+        self.moment = max(self.moment + timedelta(seconds=seconds), self.now)
+
+    def work(self, seconds: int) -> None:
+        """A visit, or loading."""
+        self._spread(seconds, SERVICE_SHARE)
+        self.moment += timedelta(seconds=seconds)
+
+    def wait(self, until: datetime | None) -> None:
+        """Uses a delay up."""
+        if until is not None and self.moment < until:
+            self.used_up += (until - self.moment).total_seconds()
+            self.moment = until
+
+    def halt(self, halt: Halt) -> None:
+        """The drive to it, and the halt."""
+        if halt.drive_seconds:
+            self.drive(halt.drive_seconds)
+        self.wait(halt.begins_at)
+        if halt.is_work:
+            self.work(halt.seconds)
+        else:
+            self.moment += timedelta(seconds=halt.seconds)
 
     def half_width(self, z: float) -> float:
+        """Of the interval."""
         return max(0.0, z * hypot(self.alone_variance**0.5, ROUTE_SHARE * self.shared_mean) - self.used_up)
+
+    def _spread(self, seconds: int, share: float) -> None:
+        self.alone_variance += (share * seconds) ** 2
+        self.shared_mean += seconds
 
 
 def project(fact: Fact, legs: Sequence[Leg], *, now: datetime, confidence: float = CONFIDENCE) -> list[Eta]:
     """The ETA of every stop ahead, in order. None lies in the past: what should have happened is expected now."""
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    spread, moment, found = _Spread(), fact.at, []
-    spread.add(service=fact.busy_seconds)
-    moment += timedelta(seconds=fact.busy_seconds)
+    clock, found = _Clock(moment=fact.at, now=now), []
+    clock.work(fact.busy_seconds)
     for leg in legs:
-        spread.add(drive=leg.drive_seconds)
-        moment = max(moment + timedelta(seconds=leg.drive_seconds), now)
-        arrival, half = moment, timedelta(seconds=spread.half_width(z))
-        if leg.opens_at is not None and arrival < leg.opens_at:
-            spread.used_up += (leg.opens_at - arrival).total_seconds()
-            moment = leg.opens_at
+        for halt in leg.on_the_way:
+            clock.halt(halt)
+        clock.drive(leg.drive_seconds)
+        for halt in leg.on_arrival:
+            clock.halt(halt)
+        arrival, half = clock.moment, timedelta(seconds=clock.half_width(z))
+        clock.wait(leg.opens_at)
         found.append(
             Eta(
-                expected=moment,
+                expected=clock.moment,
                 earliest=max(arrival - half, now, leg.opens_at or now),
-                latest=max(arrival + half, moment),
+                latest=max(arrival + half, clock.moment),
                 confidence=confidence,
             )
         )
-        spread.add(service=leg.service_seconds)
-        moment += timedelta(seconds=leg.service_seconds)
+        clock.work(leg.service_seconds)
     return found
 
 

@@ -14,6 +14,7 @@ from app.auth.principals import Principal
 from app.core.errors import NotFound
 from app.models import Order, Plan, Route, Stop, StopState, Vehicle
 from app.orchestration.plans.queries import by_ids
+from app.orchestration.plans.totals import Totals, of_plans
 
 
 class StopChange(StrEnum):
@@ -27,11 +28,9 @@ class StopChange(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a plan comes to."""
+    """What a plan comes to now."""
 
-    cost_minor: int
-    distance_metres: int
-    duration_seconds: int
+    totals: Totals
     vehicles: int
     stops: int
     unassigned: int
@@ -74,11 +73,15 @@ async def compare(session: AsyncSession, viewer: Principal, *, first: uuid.UUID,
     for key, field in ((first, "first"), (second, "second")):
         if key not in plans:
             raise NotFound("plan", "with this id", field=field)
+    totals = await of_plans(session, viewer, [first, second])
     places = {key: await _places(session, key) for key in (first, second)}
     return Comparison(
         first=plans[first],
         second=plans[second],
-        figures=(_figures(plans[first], places[first]), _figures(plans[second], places[second])),
+        figures=(
+            _figures(plans[first], totals[first], places[first]),
+            _figures(plans[second], totals[second], places[second]),
+        ),
         changed=changes(places[first], places[second]),
     )
 
@@ -126,11 +129,9 @@ async def _places(session: AsyncSession, plan_id: uuid.UUID) -> dict[uuid.UUID, 
     }
 
 
-def _figures(plan: Plan, places: Mapping[uuid.UUID, Place]) -> Figures:
+def _figures(plan: Plan, totals: Totals, places: Mapping[uuid.UUID, Place]) -> Figures:
     return Figures(
-        cost_minor=plan.cost_minor,
-        distance_metres=plan.distance_metres,
-        duration_seconds=plan.duration_seconds,
+        totals=totals,
         vehicles=len({place.vehicle for place in places.values()}),
         stops=len(places),
         unassigned=len(plan.unassigned),

@@ -2,9 +2,10 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -13,7 +14,6 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM
 from app.core.errors import Conflict
-from app.core.geo import Point
 from app.core.ids import new_id
 from app.models import (
     FulfilmentNode,
@@ -31,13 +31,15 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
 from app.orchestration.plans import policies, whynot
+from app.orchestration.plans.legs import Leg, Walk, walk
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.queries import of_job
+from app.orchestration.plans.totals import money
+from app.orchestration.routes import pauses
 from app.orchestration.routes import policies as routes
-from app.orchestration.travel import drive_metres
 from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.problem import RoutingProblem, Vehicle
 
 Row = dict[str, Any]
 
@@ -48,6 +50,11 @@ class Answer:
 
     solution: routing.RoutingSolution
     problem: RoutingProblem
+
+    @cached_property
+    def vehicles(self) -> Mapping[str, Vehicle]:
+        """By id."""
+        return {vehicle.id: vehicle for vehicle in self.problem.vehicles}
 
 
 async def adopt(
@@ -72,7 +79,7 @@ async def adopt(
         by_day[loaded.day + timedelta(days=loaded.vans_by_id[route.vehicle_id].day_index)].append(route)
     plans = []
     for day, found in sorted(by_day.items()):
-        plan = _plan(loaded, answer.solution, day, found, job_id=job_id, currency=currency, now=now)
+        plan = _plan(loaded, answer, day, found, job_id=job_id, currency=currency, now=now)
         session.add(plan)
         await session.flush()
         await _write_routes(session, plan, found, loaded, answer, now=now)
@@ -134,7 +141,7 @@ async def _supersede(session: AsyncSession, loaded: Loaded) -> None:
 
 def _plan(
     loaded: Loaded,
-    solution: routing.RoutingSolution,
+    answer: Answer,
     day: date,
     found: Sequence[routing.Route],
     *,
@@ -142,14 +149,14 @@ def _plan(
     currency: str,
     now: datetime,
 ) -> Plan:
-    is_first = day == loaded.day
+    is_first, solution = day == loaded.day, answer.solution
     bound = solution.quality.bound if loaded.days == 1 else None
     return Plan(
         node_id=loaded.node.id,
         date=day,
         version=1,
         job_id=job_id,
-        cost_minor=round(sum(route.cost for route in found)),
+        cost_minor=sum(money(answer.vehicles[route.vehicle_id], route) for route in found),
         currency=currency,
         distance_metres=sum(route.distance_metres for route in found),
         duration_seconds=sum(route.duration_seconds for route in found),
@@ -171,9 +178,11 @@ async def _write_routes(
     )
     rows, stops, links = [], list[Row](), list[Row]()
     for count, route in enumerate(found, start=(number or 0) + 1):
-        row = _route(plan, route, loaded, reference=f"{prefix}{count:02}", now=now)
+        walked = walk(route, answer.problem, loaded)
+        cost = money(answer.vehicles[route.vehicle_id], route)
+        row = _route(plan, route, walked, loaded, cost_minor=cost, reference=f"{prefix}{count:02}", now=now)
         rows.append(row)
-        for stop, drop in _stops(row["id"], route, loaded, answer.problem):
+        for stop, drop in _stops(row, walked, loaded):
             stops.append(stop)
             links += [{"stop_id": stop["id"], "shipment_id": shipment.id} for shipment in drop.shipments]
     await insert_all(session, Route, rows)
@@ -181,7 +190,9 @@ async def _write_routes(
     await insert_all(session, StopShipment, links)
 
 
-def _route(plan: Plan, found: routing.Route, loaded: Loaded, *, reference: str, now: datetime) -> Row:
+def _route(
+    plan: Plan, found: routing.Route, walked: Walk, loaded: Loaded, *, cost_minor: int, reference: str, now: datetime
+) -> Row:
     van = loaded.vans_by_id[found.vehicle_id]
     return {
         "id": new_id(),
@@ -196,27 +207,19 @@ def _route(plan: Plan, found: routing.Route, loaded: Loaded, *, reference: str, 
         "planned_end": loaded.midnight + timedelta(seconds=max(found.end_seconds, found.start_seconds + 1)),
         "distance_metres": found.distance_metres,
         "duration_seconds": found.duration_seconds,
-        "cost_minor": round(found.cost),
+        "cost_minor": cost_minor,
         "currency": plan.currency,
         "load_weight_kg": highest_load(found)[0] / GRAMS_PER_KG,
         "load_volume_l": highest_load(found)[1] / MILLILITRES_PER_LITRE,
+        "pauses": pauses.kept(walked.numbered(range(1, len(walked.legs) + 1))),
         "created_at": now,
     }
 
 
-def _stops(
-    route_id: uuid.UUID, found: routing.Route, loaded: Loaded, problem: RoutingProblem
-) -> Iterator[tuple[Row, Drop]]:
-    place, left = 0, found.start_seconds
-    reloaded = {reload.after_stops: reload for reload in found.reloads}
-    for sequence, visit in enumerate(found.stops, start=1):
-        drop, door = loaded.drops_by_id[visit.visit_id], loaded.place_of[visit.visit_id]
-        if (reload := reloaded.get(sequence - 1)) is not None:
-            place, left = reload.location, reload.departure_seconds
-        stop = stop_row(route_id, drop, visit, sequence, loaded)
-        stop["drive_seconds"], stop["drive_metres"] = visit.arrival_seconds - left, leg_metres(problem, place, door)
-        yield stop, drop
-        place, left = door, visit.departure_seconds
+def _stops(route: Row, walked: Walk, loaded: Loaded) -> Iterator[tuple[Row, Drop]]:
+    for sequence, leg in enumerate(walked.legs, start=1):
+        drop = loaded.drops_by_id[leg.stop.visit_id]
+        yield stop_row(route["id"], drop, leg, sequence, loaded), drop
 
 
 def highest_load(route: routing.Route) -> tuple[int, ...]:
@@ -225,20 +228,9 @@ def highest_load(route: routing.Route) -> tuple[int, ...]:
     return tuple(max(amounts) for amounts in zip(*loads, strict=True))
 
 
-def leg_metres(problem: RoutingProblem, start: int, end: int) -> int:
-    """How long the drive between two places of the problem is."""
-    if problem.matrix is not None:
-        return int(problem.matrix.distances_metres[start, end])
-    here, there = (problem.locations[place] for place in (start, end))
-    return drive_metres(
-        Point(latitude=here.latitude, longitude=here.longitude),
-        Point(latitude=there.latitude, longitude=there.longitude),
-    )
-
-
-def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequence: int, loaded: Loaded) -> Row:
-    """A new stop's columns, without the drive that leads to it."""
-    first = drop.shipments[0]
+def stop_row(route_id: uuid.UUID, drop: Drop, leg: Leg, sequence: int, loaded: Loaded) -> Row:
+    """A new stop's columns. Its service holds the parking, and is that of the vehicle's kind."""
+    first, visit = drop.shipments[0], leg.stop
     return {
         "id": new_id(),
         "route_id": route_id,
@@ -250,7 +242,9 @@ def stop_row(route_id: uuid.UUID, drop: Drop, visit: routing.PlannedStop, sequen
         "window_start": first.window_start if not first.attempt_count else None,
         "window_end": first.window_end if not first.attempt_count else None,
         "planned_arrival": loaded.midnight + timedelta(seconds=visit.service_start_seconds),
-        "service_seconds": drop.order.service_seconds,
+        "service_seconds": visit.departure_seconds - visit.service_start_seconds,
+        "drive_seconds": leg.drive_seconds,
+        "drive_metres": leg.drive_metres,
     }
 
 
@@ -263,4 +257,4 @@ async def _explain(session: AsyncSession, loaded: Loaded, solution: routing.Rout
     await exceptions.open_cases(session, [whynot.trouble(*left) for left in left_out], now=now)
 
 
-__all__: Sequence[str] = ["Answer", "adopt", "highest_load", "leg_metres", "stop_row", "subject_of"]
+__all__: Sequence[str] = ["Answer", "adopt", "highest_load", "stop_row", "subject_of"]

@@ -23,7 +23,8 @@ from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import LOADING
 from app.solvers.routing import solution as routing
 from app.solvers.routing.insertion import Plan
-from app.solvers.routing.problem import RoutingProblem, Visit
+from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.rules import Item
 from app.solvers.routing.schedule import Terms, is_drivable
 
 # Only the routes that pass nearest are tried for an order.
@@ -86,9 +87,9 @@ def places(found: Published, problem: RoutingProblem) -> Joined:
     """
     terms = Terms(problem)
     late = {str(drop.order.id): drop for drop in found.late}
-    orders: dict[str, list[Visit]] = {}
+    orders: dict[str, list[Item]] = {}
     for vehicle in problem.vehicles:
-        order = [terms.visits[str(stop.order_id)] for stop in found.stops.get(vehicle.id, ())]
+        order = terms.order(published.order_of(found.routes[vehicle.id], found.stops.get(vehicle.id, ())))
         if order and is_drivable(terms, vehicle, order):
             orders[vehicle.id] = order
     plan = Plan(terms, orders)
@@ -108,16 +109,16 @@ async def adopt(session: AsyncSession, *, found: Published, joined: Joined, now:
         return 0
     drops = [drop for group in joined.drops.values() for drop in group]
     routes = await published.lock(session, found=found, drops=drops, routes=joined.routes)
-    new = await published.write_stops(session, found=found, problem=joined.problem, timed=joined.routes)
+    written = await published.write_stops(session, found=found, problem=joined.problem, timed=joined.routes)
     going: list[tuple[Shipment, Stop]] = []
     entries: list[dict[str, Any]] = []
     for id, timed in joined.routes.items():
         for drop in joined.drops[id]:
-            stop = new[drop.order.id]
+            stop = written.new[drop.order.id]
             for shipment in drop.shipments:
                 going.append((shipment, stop))
                 entries.append(operations.planned(shipment, stop, routes[id], actor=SYSTEM, now=now))
-        published.retime(routes[id], timed, found.loaded)
+        published.retime(routes[id], timed, written, found.loaded)
         entries.append(_changed(routes[id], joined.drops[id], now=now))
     await operations.plan_shipments(session, going)
     await operations.settle(session, [shipment for shipment, _ in going], now=now)

@@ -25,7 +25,8 @@ class Standing:
 
     `back_by`: when it would be back if the rest of its route stayed as it is, with MARGIN. `on_board`: grams and
     millilitres of what it brings to its node: collected goods, and those that it could not hand over. `had_lunch`: its
-    driver has rested for it; `worked_seconds`: since the last rest.
+    driver has rested for it; `worked_seconds`: since the last rest. `reloads`: how often it comes back for more before
+    that.
     """
 
     place: Point
@@ -35,6 +36,7 @@ class Standing:
     on_board: tuple[int, int] = (0, 0)
     had_lunch: bool = False
     worked_seconds: int = 0
+    reloads: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

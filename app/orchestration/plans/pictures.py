@@ -14,9 +14,12 @@ from app.core.errors import NotFound
 from app.core.geo import Point
 from app.models import FulfilmentNode, Order, Plan, Route, Shipment, Stop, StopState, Vehicle
 from app.orchestration.plans.base_map import streets
-from app.orchestration.plans.drawing import DrawnPlan, DrawnRoute, DrawnStop
+from app.orchestration.plans.drawn import DrawnPause, DrawnPlan, DrawnRoute, DrawnStop
 from app.orchestration.plans.queries import by_ids
+from app.orchestration.plans.totals import Totals, of_plans
 from app.orchestration.policies import queries as rules
+from app.orchestration.routes import pauses
+from app.orchestration.routes.pauses import Pause
 from app.orchestration.writing import one_of
 
 
@@ -31,7 +34,8 @@ async def picture(
     node = await session.get_one(FulfilmentNode, plan.node_id)
     routes = await _routes(session, plan, Point(latitude=node.latitude, longitude=node.longitude))
     return DrawnPlan(
-        title=_title(plan, node, routes),
+        title=f"{node.name}, {plan.date}",
+        figures=_figures(plan, (await of_plans(session, viewer, [plan_id]))[plan_id], routes),
         routes=routes,
         left_out=await _left_out(session, plan),
         roads=streets(extract) if extract is not None else (),
@@ -39,12 +43,13 @@ async def picture(
     )
 
 
-def _title(plan: Plan, node: FulfilmentNode, routes: Sequence[DrawnRoute]) -> str:
+def _figures(plan: Plan, totals: Totals, routes: Sequence[DrawnRoute]) -> str:
     stops = sum(len(route.stops) for route in routes)
-    kilometres, cost = plan.distance_metres / 1_000, plan.cost_minor / 100
+    kilometres, cost = totals.distance_metres / 1_000, totals.cost_minor / 100
+    late = f", {totals.late_stops} late" if totals.late_stops else ""
     return (
-        f"{node.name}, {plan.date}: {stops} stops on {len(routes)} routes, {kilometres:,.0f} km,"
-        f" {cost:,.2f} {plan.currency}, {len(plan.unassigned)} on none ({plan.state.value.lower()})"
+        f"{stops} stops on {len(routes)} routes, {kilometres:,.0f} km, {cost:,.2f} {plan.currency}{late},"
+        f" {len(plan.unassigned)} on none ({plan.state.value.lower()})"
     )
 
 
@@ -57,14 +62,17 @@ async def _routes(session: AsyncSession, plan: Plan, start: Point) -> list[Drawn
         .order_by(col(Route.reference), col(Stop.sequence))
     )
     stops: defaultdict[uuid.UUID, list[DrawnStop]] = defaultdict(list)
+    numbers: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
     routes: dict[uuid.UUID, tuple[Route, Vehicle]] = {}
     for stop, route, vehicle in found.all():
         routes[route.id] = (route, vehicle)
+        numbers[route.id].append(stop.sequence)
         stops[route.id].append(
             DrawnStop(
                 place=Point(latitude=stop.latitude, longitude=stop.longitude),
                 starts=stop.planned_arrival,
                 service_seconds=stop.service_seconds,
+                drive_seconds=stop.drive_seconds,
                 window_end=stop.window_end,
             )
         )
@@ -77,9 +85,20 @@ async def _routes(session: AsyncSession, plan: Plan, start: Point) -> list[Drawn
             returns=route.planned_end,
             stops=stops[route.id],
             comes_back=not planning.ends_anywhere(vehicle.kind),
+            pauses=[_pause(pause, numbers[route.id]) for pause in pauses.of(route)],
         )
         for route, vehicle in routes.values()
     ]
+
+
+def _pause(pause: Pause, numbers: Sequence[int]) -> DrawnPause:
+    return DrawnPause(
+        kind=pause.kind,
+        after=sum(number <= pause.after_stop for number in numbers),
+        starts=pause.start,
+        ends=pause.end,
+        drive_seconds=pause.drive_seconds,
+    )
 
 
 async def _left_out(session: AsyncSession, plan: Plan) -> list[Point]:

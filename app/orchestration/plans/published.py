@@ -23,6 +23,7 @@ from app.models import (
     Driver,
     FulfilmentNode,
     Order,
+    PauseKind,
     Route,
     RouteState,
     Shipment,
@@ -32,22 +33,26 @@ from app.models import (
     StopState,
     Vehicle,
 )
-from app.orchestration import reading
 from app.orchestration.events import log, subjects
 from app.orchestration.nodes.policies import at_minute
-from app.orchestration.plans.drafting import highest_load, leg_metres, stop_row
+from app.orchestration.plans.drafting import highest_load, stop_row
+from app.orchestration.plans.legs import NODE, walk
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded, Van
+from app.orchestration.plans.totals import money
 from app.orchestration.policies import queries as rules
+from app.orchestration.routes import pauses
+from app.orchestration.routes.pauses import Pause
 from app.orchestration.routes.policies import LOADING
 from app.orchestration.writing import insert_all, one_of, update_all
+from app.solvers.routing import problem as routing_problem
 from app.solvers.routing import solution as routing
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.problem import Reload, RoutingProblem
 
 # The stops that a driver has not finished, and the goods that they are for; of these, what is in the van.
 OPEN = (StopState.PENDING, StopState.EN_ROUTE, StopState.ARRIVED)
 IN_VAN = (ShipmentState.PICKED_UP, ShipmentState.OUT_FOR_DELIVERY)
 TO_BRING = (ShipmentState.PLANNED, *IN_VAN)
-REWRITTEN = ("id", "route_id", "sequence", "planned_arrival", "drive_seconds", "drive_metres")
+REWRITTEN = ("id", "route_id", "sequence", "planned_arrival", "service_seconds", "drive_seconds", "drive_metres")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,19 @@ class Published:
     stops: Mapping[str, Sequence[Stop]]
     loaded: Loaded
     late: Sequence[Drop]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """The stops that are new, by their orders; the pauses of each route as it will be driven; the vehicles."""
+
+    new: Mapping[uuid.UUID, Stop]
+    pauses: Mapping[str, Sequence[Pause]]
+    vehicles: Mapping[str, routing_problem.Vehicle]
+
+    def cost_minor(self, timed: routing.Route) -> int:
+        """What a route of one of these vehicles costs in money."""
+        return money(self.vehicles[timed.vehicle_id], timed)
 
 
 async def routes_of(
@@ -129,6 +147,36 @@ async def open_stops(session: AsyncSession, routes: Sequence[Route]) -> tuple[di
         for stop, order, shipments in goods.values()
     ]
     return dict(stops), drops
+
+
+def order_of(route: Route, stops: Sequence[Stop]) -> list[str | Reload]:
+    """The visits of these stops that are still open, with a reload wherever the van comes back for more."""
+    trips: list[list[str]] = [[]]
+    for stop, leading in zip(stops, pauses.before(pauses.of(route), stops), strict=True):
+        if any(pause.kind is PauseKind.RELOAD for pause in leading):
+            trips.append([])
+        trips[-1].append(str(stop.order_id))
+    return joined_trips(trips)
+
+
+def trips_of(order: Sequence[str | Reload]) -> list[list[str]]:
+    """The visits of each trip of an order; one trip without visits, where there are none."""
+    trips: list[list[str]] = [[]]
+    for item in order:
+        if isinstance(item, Reload):
+            trips.append([])
+        else:
+            trips[-1].append(item)
+    return trips
+
+
+def joined_trips(trips: Iterable[Sequence[str]]) -> list[str | Reload]:
+    """Trips as one order; those without a visit are left out."""
+    order: list[str | Reload] = []
+    for trip in trips:
+        if trip:
+            order += [Reload(location=NODE), *trip] if order else trip
+    return order
 
 
 def entangled(drops: Sequence[Drop]) -> set[str]:
@@ -191,8 +239,8 @@ async def lock(
 
 async def write_stops(
     session: AsyncSession, *, found: Published, problem: RoutingProblem, timed: Mapping[str, routing.Route]
-) -> dict[uuid.UUID, Stop]:
-    """The routes' stops in their new order and at their new times; answers those that are new, by their orders.
+) -> Written:
+    """The routes' stops in their new order and at their new times, those that join them too.
 
     A stop that a driver is at, or on the way to, stays as it is.
     """
@@ -201,25 +249,25 @@ async def write_stops(
     gone = await _last_gone(session, [found.routes[id].id for id in timed])
     new: dict[uuid.UUID, Stop] = {}
     moved: list[dict[str, Any]] = []
+    paused: dict[str, list[Pause]] = {}
     for id, route in timed.items():
-        key, place, left = found.routes[id].id, starts[id], route.start_seconds
-        sequence = gone.get(key, 0)
-        for visit in route.stops:
-            drop, door, stop = (
-                found.loaded.drops_by_id[visit.visit_id],
-                found.loaded.place_of[visit.visit_id],
-                known.get(visit.visit_id),
-            )
-            if stop is None or stop.state is StopState.PENDING:
-                sequence += 1
-                row = stop_row(key, drop, visit, sequence, found.loaded)
-                row["drive_seconds"] = visit.arrival_seconds - left
-                row["drive_metres"] = leg_metres(problem, place, door)
-                if stop is None:
-                    new[drop.order.id] = Stop(**row)
-                else:
-                    moved.append({name: (row | {"id": stop.id})[name] for name in REWRITTEN})
-            place, left = door, visit.departure_seconds
+        key, walked, numbers = found.routes[id].id, walk(route, problem, found.loaded, start=starts[id]), list[int]()
+        last, reached = gone.get(key, (0, 0))
+        sequence = last
+        for leg in walked.legs:
+            drop, stop = found.loaded.drops_by_id[leg.stop.visit_id], known.get(leg.stop.visit_id)
+            if stop is not None and stop.state is not StopState.PENDING:
+                numbers.append(stop.sequence)
+                continue
+            sequence += 1
+            numbers.append(sequence)
+            row = stop_row(key, drop, leg, sequence, found.loaded)
+            if stop is None:
+                new[drop.order.id] = Stop(**row)
+            else:
+                moved.append({name: (row | {"id": stop.id})[name] for name in REWRITTEN})
+        over = [pause for pause in pauses.of(found.routes[id]) if pause.after_stop < reached]
+        paused[id] = [*over, *walked.numbered(numbers, first=numbers[0] - 1)]
     await update_all(session, Stop, moved, counting=["version"])
     session.add_all(new.values())
     await session.flush()
@@ -229,25 +277,33 @@ async def write_stops(
         for shipment in found.loaded.drops_by_id[str(order)].shipments
     ]
     await insert_all(session, StopShipment, links)
-    return new
+    vehicles = {vehicle.id: vehicle for vehicle in problem.vehicles}
+    return Written(new=new, pauses=paused, vehicles=vehicles)
 
 
-async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Route -> the highest number of a stop that no longer waits, if it has one."""
-    return await reading.by_key(
-        session,
-        select(col(Stop.route_id), func.max(col(Stop.sequence)))
+async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[int, int]]:
+    """Route -> the highest number of a stop that no longer waits, and of one that the van has been at or heads for."""
+    number = col(Stop.sequence)
+    found = await session.execute(
+        select(
+            col(Stop.route_id),
+            func.max(number),
+            func.coalesce(func.max(number).filter(col(Stop.state).in_({StopState.EN_ROUTE, *pauses.REACHED})), 0),
+        )
         .where(one_of(Stop.route_id, route_ids), col(Stop.state) != StopState.PENDING)
-        .group_by(col(Stop.route_id)),
+        .group_by(col(Stop.route_id))
     )
+    return {route_id: (last, reached) for route_id, last, reached in found.all()}
 
 
-def retime(route: Route, timed: routing.Route, loaded: Loaded) -> None:
+def retime(route: Route, timed: routing.Route, written: Written, loaded: Loaded) -> None:
     """A route that has not left, as it will be driven."""
+    paused = written.pauses[timed.vehicle_id]
+    route.pauses = pauses.kept(paused)
     route.planned_start = loaded.midnight + timedelta(seconds=timed.start_seconds)
     route.planned_end = loaded.midnight + timedelta(seconds=max(timed.end_seconds, timed.start_seconds + 1))
     route.distance_metres, route.duration_seconds = timed.distance_metres, timed.duration_seconds
-    route.cost_minor = round(timed.cost)
+    route.cost_minor = written.cost_minor(timed)
     weight, volume = highest_load(timed)
     route.load_weight_kg, route.load_volume_l = weight / GRAMS_PER_KG, volume / MILLILITRES_PER_LITRE
     route.version += 1

@@ -4,7 +4,7 @@ What comes of it may break no rule that was kept before; each that it would brea
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound, Refusal
 from app.models import BY_HAND, FulfilmentNode, Route, RouteState, Stop, StopState
-from app.orchestration.plans import replanning
+from app.orchestration.plans import known_roads, published, replanning
 from app.orchestration.plans.breaches import sentence
 from app.orchestration.plans.loaded import Drop
 from app.orchestration.plans.problem import pose
@@ -24,13 +24,13 @@ from app.orchestration.plans.replanning import Settled
 from app.orchestration.plans.under_way import UnderWay, under_way
 from app.solvers.routing.checker import check_orders
 from app.solvers.routing.leniency import Leniency
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.problem import Reload, RoutingProblem
 from app.solvers.routing.solution import Route as Timed
 from app.solvers.routing.violations import Violation
 
 REASSIGNED = "REASSIGNED"
 
-Orders = Mapping[str, Sequence[str]]
+Orders = Mapping[str, Sequence[str | Reload]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,8 @@ class Move:
 async def reassign(session: AsyncSession, *, move: Move, actor: Principal, now: datetime) -> list[uuid.UUID]:
     """Moves the stop and answers the routes that changed, the one it was on first.
 
-    Drives are estimated from great circles, as ETAs are. Refuses with STALE_VERSION what changed since it was read,
-    and with RULES_BROKEN what would break a rule.
+    Drives are those of the routes' plans where these have them, else estimated at their pace. Refuses with
+    STALE_VERSION what changed since it was read, and with RULES_BROKEN what would break a rule.
     """
     stop, route, node = await _found(session, move)
     day = route.planned_start.astimezone(ZoneInfo(node.time_zone)).date()
@@ -64,10 +64,12 @@ async def reassign(session: AsyncSession, *, move: Move, actor: Principal, now: 
             field="toRouteId",
         )
     drop = _movable(found, stop, own, target)
-    problem = pose(found.loaded)
-    before = {id: [str(each.order_id) for each in stops] for id, stops in found.stops.items() if id in found.routes}
+    problem = known_roads.applied(pose(found.loaded), found)
+    before = {
+        id: published.order_of(found.routes[id], stops) for id, stops in found.stops.items() if id in found.routes
+    }
     judge = _Judge(problem, before)
-    after = _moved(judge, str(stop.order_id), own, target, move)
+    after = _moved(judge, str(stop.order_id), found.routes[own], str(move.to_route_id), move)
     if broken := judge.broken(after):
         raise Refusal("RULES_BROKEN", sentence(broken, found.loaded, found.routes), field="toRouteId")
     changes = _settled(judge, drop, after, own, target, actor=actor)
@@ -150,26 +152,58 @@ def _movable(found: UnderWay, stop: Stop, own: str, target: str) -> Drop:
     return drop
 
 
-def _moved(judge: _Judge, visit: str, own: str, target: str, move: Move) -> Orders:
-    """The orders with the visit where it is wanted, or where that costs least."""
-    rest = {**judge.before, own: [each for each in judge.before[own] if each != visit]}
-    there = rest.get(target, [])
-    if move.position is not None:
-        if not 1 <= move.position <= len(there) + 1:
-            raise Refusal(
-                "POSITION_UNKNOWN",
-                f"There is no place {move.position} among {len(there)} stops. Name 1 to {len(there) + 1}, or none.",
-                field="position",
-            )
-        return {**rest, target: _with(there, visit, move.position - 1)}
-    tried = [{**rest, target: _with(there, visit, place)} for place in range(len(there) + 1)]
+def _moved(judge: _Judge, visit: str, own: Route, target: str, move: Move) -> Orders:
+    """The orders with the visit where it is wanted, or where that costs least; on which trip is not asked for."""
+    mine = published.trips_of(judge.before[str(own.id)])
+    trip = next(number for number, trip in enumerate(mine) if visit in trip)
+    left = [[each for each in trip if each != visit] for trip in mine]
+    there = left if target == str(own.id) else published.trips_of(judge.before.get(target, []))
+    count = sum(map(len, there))
+    if move.position is not None and not 1 <= move.position <= count + 1:
+        raise Refusal(
+            "POSITION_UNKNOWN",
+            f"There is no place {move.position} among {count} stops. Name 1 to {count + 1}, or none.",
+            field="position",
+        )
+    only = trip if own.state is RouteState.IN_PROGRESS else None
+    places = [place for place in _places(there, only) if move.position in (None, place.position)]
+    if not places:
+        raise Refusal(
+            "OTHER_TRIP",
+            f"Place {move.position} is on another trip of route {own.reference}, which has left: what its van holds is"
+            " brought before it comes back for more. Choose a place on the same trip.",
+            field="position",
+        )
+    rest = {**judge.before, str(own.id): published.joined_trips(left)}
+    tried = [{**rest, target: published.joined_trips(place.put(there, visit))} for place in places]
     costs = [timed.cost for orders in tried if (timed := judge.timed(orders, target)) is not None]
     ranked = [tried[place] for place in sorted(range(len(tried)), key=costs.__getitem__)]
     return next((orders for orders in ranked if not judge.broken(orders)), ranked[0])
 
 
-def _with(order: Sequence[str], visit: str, place: int) -> list[str]:
-    return [*order[:place], visit, *order[place:]]
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Before the stop `index` of a trip; `position` counts all stops of the route."""
+
+    trip: int
+    index: int
+    position: int
+
+    def put(self, trips: Sequence[Sequence[str]], visit: str) -> list[list[str]]:
+        """The trips with the visit there."""
+        there = [list(trip) for trip in trips]
+        there[self.trip].insert(self.index, visit)
+        return there
+
+
+def _places(trips: Sequence[Sequence[str]], only: int | None) -> Iterator[_Place]:
+    """Everywhere that a visit could be put, on any trip, or `only` on one."""
+    before = 0
+    for number, trip in enumerate(trips):
+        for index in range(len(trip) + 1):
+            if only in (None, number):
+                yield _Place(trip=number, index=index, position=before + index + 1)
+        before += len(trip)
 
 
 def _settled(judge: _Judge, drop: Drop, after: Orders, own: str, target: str, *, actor: Principal) -> Settled:

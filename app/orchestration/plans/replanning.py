@@ -24,14 +24,16 @@ from app.orchestration.plans import driverless, operations, published
 from app.orchestration.plans.drafting import Answer
 from app.orchestration.plans.loaded import Drop
 from app.orchestration.plans.problem import LEAST_CHANGE_MINOR
+from app.orchestration.plans.published import Written
 from app.orchestration.plans.under_way import UnderWay
+from app.orchestration.routes import pauses
 from app.orchestration.routes import policies as routes
 from app.orchestration.shipments.operations import Happening, advance_all
 from app.orchestration.shipments.policies import ShipmentEvent
 from app.orchestration.stops.policies import NEXT, StopEvent
 from app.orchestration.writing import one_of
 from app.solvers.routing import solution as routing
-from app.solvers.routing.problem import RoutingProblem
+from app.solvers.routing.problem import Reload, RoutingProblem
 from app.solvers.routing.schedule import Terms, timetable
 
 REPLANNED = "REPLANNED"
@@ -72,21 +74,24 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
     """What an answer changes. Pure. Refuses one that leaves goods in a van that has not left, undelivered.
 
     A route that keeps its goods keeps its order, too, where another one saves no more than the policy's price of
-    change. One that has left keeps it also where another one would not bring all that is in the van.
+    change. One that has left keeps it also where another one would not bring all that is in the van, and where it comes
+    back for more: nobody knows then what is in the van already.
     """
     terms = Terms(answer.problem)
     timed = _driven(found, terms, {route.vehicle_id: route for route in answer.solution.routes})
     changed: dict[str, routing.Route | None] = {}
     before: dict[str, routing.Route] = {}
     for id, row in found.routes.items():
-        visits = [str(stop.order_id) for stop in found.stops.get(id, ())]
-        known, after = [visit for visit in visits if visit in terms.visits], timed.get(id)
+        stops = [stop for stop in found.stops.get(id, ()) if str(stop.order_id) in terms.visits]
+        order, after = published.order_of(row, stops), timed.get(id)
+        known = [str(stop.order_id) for stop in stops]
         is_same_goods, has_left = set(known) == set(_visits(after)), row.state is RouteState.IN_PROGRESS
-        going_on = _kept(terms, id, known)
+        going_on = _kept(terms, id, order)
+        has_trips = has_left and len(order) > len(known)
         is_better = going_on is None or after is None or going_on.cost - after.cost > _least_saving(found)
         if has_left and id in found.stand_ins:
             changed[id] = None
-        if after is not None and is_same_goods and is_better and known != _visits(after):
+        if after is not None and is_same_goods and is_better and not has_trips and known != _visits(after):
             changed[id], before[id] = after, going_on or after
         elif not has_left and (not is_same_goods or id in found.stand_ins):
             changed[id] = after
@@ -104,13 +109,13 @@ def _driven(found: UnderWay, terms: Terms, timed: Mapping[str, routing.Route]) -
     """
     answer = dict(timed)
     for id, row in found.routes.items():
-        known = [visit for stop in found.stops.get(id, ()) if (visit := str(stop.order_id)) in terms.visits]
-        there = set(_visits(timed.get(id)))
-        lacking = set(known) - there
+        stops = {visit: stop for stop in found.stops.get(id, ()) if (visit := str(stop.order_id)) in terms.visits}
+        lacking = stops.keys() - set(_visits(timed.get(id)))
         if row.state is not RouteState.IN_PROGRESS or lacking == _free(found, lacking):
             continue
         elsewhere = {visit for other, route in timed.items() if other != id for visit in _visits(route)}
-        kept = _kept(terms, id, [visit for visit in known if visit not in elsewhere])
+        mine = [stop for visit, stop in stops.items() if visit not in elsewhere]
+        kept = _kept(terms, id, published.order_of(row, mine))
         answer.pop(id, None)
         if kept is not None:
             answer[id] = kept
@@ -122,7 +127,7 @@ def _free(found: UnderWay, visits: Collection[str]) -> set[str]:
     return {visit for visit in visits if not found.loaded.drops_by_id[visit].is_loaded}
 
 
-def _kept(terms: Terms, id: str, known: Sequence[str]) -> routing.Route | None:
+def _kept(terms: Terms, id: str, known: Sequence[str | Reload]) -> routing.Route | None:
     """How the route would go on as it is; None where it cannot."""
     vehicle = terms.vehicles.get(id)
     return None if vehicle is None or not known else timetable(terms, vehicle, terms.order(known))
@@ -186,8 +191,8 @@ async def adopt(
     _check_stops_stay(found, changes, gone_on)
     timed = {id: route for id, route in changes.routes.items() if route is not None and id not in gone_on}
     await _release(session, found, changes.released, now=now)
-    new = await published.write_stops(session, found=found, problem=problem, timed=timed)
-    entries = await _joining(session, changes, rows, new, now=now)
+    written = await published.write_stops(session, found=found, problem=problem, timed=timed)
+    entries = await _joining(session, changes, rows, written.new, now=now)
     entries += [
         _moved(drop, found, rows[id], actor=changes.actor, now=now)
         for id, group in changes.moved.items()
@@ -197,7 +202,7 @@ async def adopt(
     for id, row in rows.items():
         if id in gone_on:
             continue
-        _rewrite(row, changes, id, found)
+        _rewrite(row, changes, id, found, written)
         is_over = changes.routes[id] is None and row.state in routes.LOADING and await _is_empty(session, row)
         if is_over:
             row.state = routes.next_state(row, routes.RouteEvent.CANCEL)
@@ -312,7 +317,7 @@ async def _release(session: AsyncSession, found: UnderWay, drops: Sequence[Drop]
         )
 
 
-def _rewrite(route: Route, changes: Settled, id: str, found: UnderWay) -> None:
+def _rewrite(route: Route, changes: Settled, id: str, found: UnderWay, written: Written) -> None:
     """The route's figures: all of them where it has not left, else those of what is before it."""
     driver, after = found.stand_ins.get(id), changes.routes[id]
     if driver is not None:
@@ -326,11 +331,12 @@ def _rewrite(route: Route, changes: Settled, id: str, found: UnderWay) -> None:
         route.planned_end = end if until is None else min(end, until)
         route.distance_metres += after.distance_metres - kept.distance_metres
         route.duration_seconds += after.end_seconds - kept.end_seconds
-        route.cost_minor += round((after.cost - after.late_cost) - (kept.cost - kept.late_cost))
+        route.cost_minor += written.cost_minor(after) - written.cost_minor(kept)
+        route.pauses = pauses.kept(written.pauses[id])
         published.fill(route, after, found.loaded.vans_by_id[id])
         route.version += 1
     else:
-        published.retime(route, after, found.loaded)
+        published.retime(route, after, written, found.loaded)
 
 
 async def _is_empty(session: AsyncSession, route: Route) -> bool:

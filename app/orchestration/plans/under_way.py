@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.geo import Point
-from app.models import Driver, FulfilmentNode, Route, Stop, StopState
+from app.models import Driver, FulfilmentNode, PauseKind, Route, Stop, StopState
 from app.orchestration.plans import published, queries
 from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.loaded import MARGIN, Drop, Loaded, Standing, Van
@@ -25,6 +25,7 @@ from app.orchestration.plans.recorded import Recorded, recorded
 from app.orchestration.plans.rests import rested
 from app.orchestration.policies import queries as rules
 from app.orchestration.policies.documents import Planning
+from app.orchestration.routes import pauses
 from app.orchestration.routes.policies import CURRENT
 from app.orchestration.travel import drive_seconds
 
@@ -146,13 +147,33 @@ def _standing(
     """Where a van that has left is, what it brings back, and how its driver has rested; who stands in begins anew."""
     if known is None:
         return None
-    found = stand(stops, known.last, home=Point(latitude=node.latitude, longitude=node.longitude), now=now)
-    zone = ZoneInfo(node.time_zone)
+    home, zone = Point(latitude=node.latitude, longitude=node.longitude), ZoneInfo(node.time_zone)
+    found = _pausing(stand(stops, known.last, home=home, now=now), driven.route, stops, known.last)
     day = driven.route.planned_start.astimezone(zone).date()
-    records = () if driven.id in stand_ins else known.records
+    stands_in = driven.id in stand_ins
+    records = () if stands_in else known.records
     had = rested(records, planning, kind=driven.vehicle.kind, day=day, zone=zone, at=found.at)
-    worked = round(had.worked.total_seconds())
-    return replace(found, on_board=known.on_board, had_lunch=had.had_lunch, worked_seconds=worked)
+    return replace(
+        found,
+        on_board=known.on_board,
+        had_lunch=had.had_lunch or (found.had_lunch and not stands_in),
+        worked_seconds=round(had.worked.total_seconds()),
+    )
+
+
+def _pausing(standing: Standing, route: Route, stops: Sequence[Stop], last: Stop | None) -> Standing:
+    """With what the route's pauses add: the time of those that are still to come, lunch aside, and what is over."""
+    planned = pauses.of(route)
+    ahead = pauses.ahead(planned, [*stops, *filter(None, [last])])
+    coming = [pause for pause in ahead if pause.kind is not PauseKind.BREAK]
+    takes = timedelta(seconds=sum(pause.seconds + pause.drive_seconds for pause in coming))
+    order = published.order_of(route, stops)
+    return replace(
+        standing,
+        back_by=standing.back_by + takes,
+        reloads=len(order) - len(stops),
+        had_lunch=any(pause.kind is PauseKind.BREAK and pause not in ahead for pause in planned),
+    )
 
 
 def stand(stops: Sequence[Stop], last: Stop | None, *, home: Point, now: datetime) -> Standing:

@@ -80,7 +80,8 @@ def _under_way(vehicle: routing.Vehicle, standing: Standing, loaded: Loaded) -> 
         max_stops=None,
         max_duration_seconds=None,
         regular_seconds=None,
-        reload_locations=(),
+        reload_locations=(0,) if standing.reloads else (),
+        max_trips=1 + standing.reloads,
         backhaul=Backhaul.MIXED if is_collecting else vehicle.backhaul,
         frozen_visit_ids=tuple(str(order) for order in standing.first),
     )

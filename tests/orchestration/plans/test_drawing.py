@@ -9,8 +9,12 @@ import pytest
 
 from app.core.errors import Refusal
 from app.core.geo import Point
+from app.models import PauseKind
 from app.orchestration.plans.base_map import streets
-from app.orchestration.plans.drawing import DrawnPlan, DrawnRoute, DrawnStop, draw
+from app.orchestration.plans.day_panel import legend_of
+from app.orchestration.plans.drawing import DOTS_AN_INCH, ROW_INCHES, draw
+from app.orchestration.plans.drawn import DrawnPause, DrawnPlan, DrawnRoute, DrawnStop
+from app.orchestration.plans.map_panel import HIGHEST, LOWEST, frame_of
 
 EIGHT = datetime(2026, 5, 4, 8, tzinfo=UTC)
 NODE = Point(latitude=38.72, longitude=-9.14)
@@ -42,10 +46,31 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 
 def test_a_picture_is_as_wide_as_the_page_and_higher_the_more_vans_there_are() -> None:
-    few = draw(DrawnPlan(title="Two vans", routes=[a_route(1), a_route(2)], left_out=[NODE]))
-    many = draw(DrawnPlan(title="Twenty vans", routes=[a_route(number) for number in range(20)]))
-    assert size_of(few) == (1320, 1194)
-    assert size_of(many) == (1320, 1606)
+    few = size_of(draw(DrawnPlan(title="Two vans", routes=[a_route(1), a_route(2)], left_out=[NODE])))
+    many = size_of(draw(DrawnPlan(title="Twenty vans", routes=[a_route(1), *[a_route(2)] * 19])))
+    assert few[0] == many[0] == 1320
+    assert many[1] - few[1] == pytest.approx(18 * ROW_INCHES * DOTS_AN_INCH, abs=2)
+
+
+def test_the_map_fills_the_page_whatever_shape_the_routes_have() -> None:
+    far = Point(latitude=38.72, longitude=-9.0)
+    flat = frame_of(DrawnPlan(title="Flat", routes=[], left_out=[NODE, far]))
+    tall = frame_of(DrawnPlan(title="Tall", routes=[], left_out=[NODE, Point(latitude=39.2, longitude=-9.14)]))
+    assert flat.height == pytest.approx(LOWEST)
+    assert tall.height == pytest.approx(HIGHEST)
+    assert flat.x[0] < NODE.longitude < far.longitude < flat.x[1]
+
+
+def test_a_van_that_reloads_is_drawn_back_at_its_node_between_its_trips() -> None:
+    route = a_route(1, stops=5)
+    reload = DrawnPause(kind=PauseKind.RELOAD, after=2, starts=EIGHT, ends=EIGHT)
+    lunch = DrawnPause(kind=PauseKind.BREAK, after=4, starts=EIGHT, ends=EIGHT + timedelta(minutes=45))
+    paused = replace(route, pauses=[reload, lunch])
+    assert [list(trip) for trip in paused.trips] == [list(route.stops[:2]), list(route.stops[2:])]
+    said = [handle.get_label() for handle in legend_of(DrawnPlan(title="Trips", routes=[paused]))]
+    assert said[1:] == ["drives", "waits", "reloads", "break or rest", "after its window"]
+    plain = draw(DrawnPlan(title="Trips", routes=[route]))
+    assert draw(DrawnPlan(title="Trips", routes=[paused])) != plain
 
 
 def test_a_route_that_ends_at_its_last_door_is_drawn_without_a_way_back() -> None:

@@ -1,20 +1,37 @@
 """A dispatcher moves stops of a published day, through the endpoint."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from app.connectors.roads.osrm import Osrm
 from app.core import clock
 from app.core.database import Database
+from app.core.geo import Point, great_circle_metres
 from app.core.ids import to_global
-from app.models import ActorKind, Decision, DecisionKind, Order, Route, RouteState, Shipment, Stop, StopState
+from app.jobs.travel import RoadTravel
+from app.models import (
+    ActorKind,
+    Decision,
+    DecisionKind,
+    FulfilmentNode,
+    Order,
+    Route,
+    RouteState,
+    Shipment,
+    Stop,
+    StopState,
+)
+from app.orchestration.routes import pauses
 from tests.client import DISPATCHER, Client
 from tests.documents import document
-from tests.factories.days import a_day, device, events, routes, set_room, stops
+from tests.factories.days import a_day, a_day_of_trips, device, events, routes, set_room, stops, use_planning
 from tests.factories.planning import NOON
+from tests.factories.roads import FACTOR, METRES_PER_SECOND, road_server
 
 REASSIGN = document("console.graphql", "ReassignStop")
 
@@ -174,3 +191,61 @@ async def test_a_route_of_another_day_or_none_is_refused(client: Client, databas
     assert refusal(await reassign(client, stop, of=first, to=second))["code"] == "ROUTE_NOT_OPEN"
     gone = refusal(await reassign(client, stop, of=first, to=first, toRouteId=to_global("Route", stop.id)))
     assert (gone["code"], gone["field"]) == ("NOT_FOUND", "toRouteId")
+
+
+async def test_a_moved_stop_is_timed_by_the_roads_that_the_plan_knows(client: Client, database: Database) -> None:
+    await use_planning(database, {"traffic": [{"fromMinute": 0, "speedFactor": 0.5}]})
+    with road_server() as roads:
+        await a_day(database, 6, vans=1, room_kg=500, travel=RoadTravel(Osrm(roads.url).table))
+    (route,) = await routes(database)
+    one, *_ = await stops(database, route)
+    payload = await reassign(client, one, of=route, to=route, position=3)
+    assert payload["userErrors"] == []
+    (after,) = await routes(database)
+    async with database.reading() as session:
+        node = await session.get_one(FulfilmentNode, route.node_id)
+    home = Point(latitude=node.latitude, longitude=node.longitude)
+    doors = [Point(latitude=stop.latitude, longitude=stop.longitude) for stop in await stops(database, route)]
+    points = [home, *doors, home]
+    metres = FACTOR * sum(great_circle_metres(start, end) for start, end in pairwise(points))
+    served = sum(stop.service_seconds for stop in await stops(database, route))
+    assert after.distance_metres == pytest.approx(metres, rel=0.01)
+    assert after.duration_seconds >= served + 0.97 * metres / METRES_PER_SECOND / 0.5
+    driven = sum(stop.drive_seconds for stop in (await stops(database, route))[1:])
+    legs = FACTOR * sum(great_circle_metres(start, end) for start, end in pairwise(points[1:-1]))
+    assert driven == pytest.approx(legs / METRES_PER_SECOND / 0.5, rel=0.03)
+
+
+async def test_a_stop_moves_to_another_trip_of_a_route_and_the_reload_stays(client: Client, database: Database) -> None:
+    await a_day_of_trips(database, 5, room_kg=4.6, planning={"maxTrips": 3, "reloadMinutes": 20})
+    await set_room(database, 500)
+    (route,) = await routes(database)
+    (reload,) = pauses.of(route)
+    late = (await stops(database, route))[4]
+    error = refusal(await reassign(client, late, of=route, to=route, position=1))
+    assert error["code"] == "RULES_BROKEN"  # it may not come before noon
+    async with database.transaction() as session:
+        opens, closes = NOON - timedelta(hours=2), NOON + timedelta(hours=4)
+        await session.execute(update(Shipment).values(window_start=opens, window_end=closes))
+    payload = await reassign(client, late, of=route, to=route, position=1)
+    assert payload["userErrors"] == []
+    (after,) = await routes(database)
+    (stays,) = pauses.of(after)
+    assert (reload.after_stop, stays.after_stop, stays.seconds) == (3, 4, 1_200)
+    assert (await stops(database, route))[0].id == late.id
+
+
+async def test_on_a_route_that_has_left_a_stop_stays_on_its_trip(client: Client, database: Database) -> None:
+    await a_day_of_trips(database, 6, room_kg=4.6, planning={"maxTrips": 3, "reloadMinutes": 20})
+    (route,) = await routes(database)
+    on_road = await device(client, database, route)
+    await on_road.outcomes(on_road.start(), *on_road.visit(0, 5))
+    (route,) = await routes(database)
+    last = (await stops(database, route))[-1]
+    error = refusal(await reassign(client, last, of=route, to=route, position=1))
+    assert (error["code"], error["field"]) == ("OTHER_TRIP", "position")
+    payload = await reassign(client, last, of=route, to=route, position=4)
+    assert payload["userErrors"] == []
+    (after,) = await routes(database)
+    assert [pause.after_stop for pause in pauses.of(after)] == [3]
+    assert [stop.id for stop in await stops(database, route)].index(last.id) == 4
