@@ -1,5 +1,6 @@
 """A world to allocate and plan in, whenever the test runs: everything happens tomorrow."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -116,8 +117,15 @@ async def orders(
     return made
 
 
-async def run(database: Database, kind: JobKind, arguments: dict[str, Any], job: Job | None = None) -> tuple[Job, Any]:
-    """Runs a job's handler here and now; the same job again where it is given."""
+async def run(
+    database: Database,
+    kind: JobKind,
+    arguments: dict[str, Any],
+    job: Job | None = None,
+    *,
+    asked: asyncio.Event | None = None,
+) -> tuple[Job, Any]:
+    """Runs a job's handler here and now; the same job again where it is given. `asked`: set to stop it."""
     if job is None:
         async with database.transaction() as session:
             job = await jobs.create(session, kind=kind, arguments=arguments, actor=SYSTEM, now=clock.now())
@@ -126,7 +134,10 @@ async def run(database: Database, kind: JobKind, arguments: dict[str, Any], job:
         return None
 
     tools = Tools(
-        database=database, settings=settings_for(database, Path("/nonexistent"), "redis://127.0.0.1:1/0"), report=report
+        database=database,
+        settings=settings_for(database, Path("/nonexistent"), "redis://127.0.0.1:1/0"),
+        report=report,
+        asked=asked or asyncio.Event(),
     )
     return job, await HANDLERS[kind](job, tools)
 

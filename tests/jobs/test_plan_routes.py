@@ -1,17 +1,21 @@
 """Planning, from assigned shipments to published routes, on a real database and with the real solver."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, update
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.database import Database
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Refusal
 from app.core.ids import to_global
+from app.jobs import planning
 from app.models import (
     Decision,
     DecisionKind,
@@ -31,7 +35,10 @@ from app.models import (
 )
 from app.models.jobs import SolverPart
 from app.orchestration.plans import operations
+from app.orchestration.plans.loaded import Loaded
+from app.orchestration.plans.problem import pose
 from app.orchestration.tenders.cancellation import cancel
+from app.solvers.routing.problem import RoutingProblem
 from tests.client import DISPATCHER, Client
 from tests.documents import document
 from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
@@ -240,3 +247,74 @@ async def test_without_a_van_every_shipment_is_explained(client: Client, databas
     board = await client.run(document("console.graphql", "Board"), {"date": TOMORROW.isoformat()}, as_=DISPATCHER)
     (edge,) = board["board"]["attention"]["edges"]
     assert edge["node"]["kind"] == "SHIPMENT_UNPLANNED"
+
+
+async def test_an_open_order_of_an_earlier_day_is_planned_on_the_later_one(database: Database) -> None:
+    await an_allocated_day(database, 2)
+    await open_since_yesterday(database)
+    _, result = await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    assert (len(result["plans"]), result["unassigned"], result["failed"]) == (1, 0, [])
+
+
+async def open_since_yesterday(database: Database) -> None:
+    """The first order's window is over on the day before the one that is planned, though not yet now."""
+    start = NOON - timedelta(hours=28)
+    async with database.transaction() as session:
+        await session.execute(
+            update(Shipment)
+            .where(col(Shipment.reference) == "A000/1")
+            .values(window_start=start, window_end=start + timedelta(hours=10))
+        )
+
+
+async def test_a_node_whose_problem_is_refused_fails_alone_and_says_why(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_allocated_nodes(database)
+    contradictory(monkeypatch, node="OPO")
+    with capture_logs() as logs:
+        job, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "seconds": 2})
+    assert (len(result["plans"]), result["unassigned"], result["stopped"]) == (1, 0, [])
+    (failed,) = result["failed"]
+    assert (failed["node"], failed["code"]) == ("OPO", "SOLVER_FAILED")
+    assert failed["detail"].startswith("The problem contradicts itself: Visit ")
+    assert "Traceback" not in failed["detail"]
+    assert "Start the job again" not in failed["detail"]
+    (told,) = [each for each in logs if each["event"] == "the solver failed"]
+    assert (told["node"], told["job"]) == ("OPO", str(job.id))
+    assert "Traceback" in told["failure"]
+
+
+async def test_a_job_of_which_nothing_came_but_failures_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await an_allocated_day(database, 1)
+    contradictory(monkeypatch, node="LIS")
+    with pytest.raises(Refusal, match="^LIS could not be planned. The problem contradicts itself: Visit "):
+        await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    assert await shipment_states(database) == {ShipmentState.ASSIGNED: 1}
+
+
+def contradictory(monkeypatch: pytest.MonkeyPatch, *, node: str) -> None:
+    """The node's visits take less than no time."""
+
+    def posed(loaded: Loaded) -> RoutingProblem:
+        problem = pose(loaded)
+        if loaded.node.reference != node:
+            return problem
+        return replace(problem, visits=tuple(replace(visit, service_seconds=-1) for visit in problem.visits))
+
+    monkeypatch.setattr(planning, "pose", posed)
+
+
+async def test_nodes_that_were_not_begun_when_the_job_was_stopped_wait_and_are_named(database: Database) -> None:
+    await two_allocated_nodes(database)
+    asked = asyncio.Event()
+    asked.set()
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "seconds": 2}, asked=asked)
+    assert (result["plans"], result["failed"], result["stopped"]) == ([], [], ["LIS", "OPO"])
+    assert await shipment_states(database) == {ShipmentState.ASSIGNED: 6}
+    async with database.reading() as session:
+        assert set(await session.scalars(select(col(Job.state)).where(col(Job.parent_id).is_not(None)))) == {
+            JobState.CANCELLED
+        }

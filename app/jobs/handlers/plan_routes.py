@@ -5,6 +5,7 @@ where it asks to replan, the rest of the published day is worked out anew first.
 
 Load, solve in subprocesses here and on other machines, check, adopt: each node by itself, as soon as its answer is
 there. A node whose day moved on meanwhile is planned again; one that an earlier attempt at this job has drafted is not.
+One that fails does so alone, and the job's result says why.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.collecting import collector_paused
 from app.core.database import Session
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, NotFound, Refusal
 from app.core.ids import to_global
+from app.core.wording import counted
 from app.jobs import planning, shares
 from app.jobs.handlers import side_by_side
 from app.jobs.handlers.replan import Rest, replan, total
@@ -48,6 +50,7 @@ ATTEMPTS = 3
 class Outcome:
     """What has been made so far, how many shipments joined published routes, and the nodes whose day moved on.
 
+    `refused`: why other nodes have no plan; those that the job was stopped before have the code STOPPED.
     `rests`: what became of days that were published already.
     `seconds` of the stages; checking and saving go on while other nodes are still being solved.
     """
@@ -56,6 +59,7 @@ class Outcome:
     joined: int = 0
     rests: list[Rest] = field(default_factory=list)
     moved_on: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -82,8 +86,9 @@ async def handle(job: Job, tools: Tools) -> Json:
                 with outcome.timed("joining"):
                     outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
             open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
-            if not open_nodes:
+            if not open_nodes or tools.asked.is_set():
                 break
+    _require_any(outcome)
     plans = outcome.plans
     return {
         "plans": [_told(plan) for plan in plans],
@@ -92,6 +97,28 @@ async def handle(job: Job, tools: Tools) -> Json:
         **_replanned(wanted, outcome),
         "seconds": outcome.seconds,
         "movedOn": [{"node": node.reference, "detail": outcome.moved_on[node.reference]} for node in open_nodes],
+        **_not_planned(outcome),
+    }
+
+
+def _require_any(outcome: Outcome) -> None:
+    """Where nothing came of the job but failures, it has failed."""
+    failed = [(node, refusal) for node, refusal in outcome.refused.items() if refusal.code != side_by_side.STOPPED]
+    if failed and not (outcome.plans or outcome.joined or outcome.rests or outcome.moved_on):
+        node, first = failed[0]
+        others = ", ".join(name for name, _ in failed[1:])
+        also = f" Nor could these be planned: {others}." if others else ""
+        raise Refusal(first.code, f"{node} could not be planned. {first.message}{also}")
+
+
+def _not_planned(outcome: Outcome) -> Json:
+    told = [
+        (refusal.code == side_by_side.STOPPED, {"node": node, "code": refusal.code, "detail": refusal.message})
+        for node, refusal in outcome.refused.items()
+    ]
+    return {
+        "failed": [each for is_stopped, each in told if not is_stopped],
+        "stopped": [each["node"] for is_stopped, each in told if is_stopped],
     }
 
 
@@ -114,11 +141,12 @@ async def _plan(
         problems = [await planning.posed(tools, each) for each in loaded]
     if not loaded:
         return []
-    await tools.report(0.0, f"Planning {sum(len(each.drops) for each in loaded)} stops at {len(loaded)} nodes.")
+    await tools.report(0.0, _planning(loaded))
     parts = [shares.split_up(problem) for problem in problems]
     owners = [number for number, group in enumerate(parts) for _ in group]
-    found: list[dict[int, RoutingSolution]] = [{} for _ in problems]
-    tasks = _tasks([part for group in parts for part in group], seconds=wanted.seconds)
+    found: list[dict[int, RoutingSolution | Refusal]] = [{} for _ in problems]
+    named = [loaded[number].node.reference for number in owners]
+    tasks = _tasks([part for group in parts for part in group], named, seconds=wanted.seconds, job=job)
     again = []
     async for index, solution in side_by_side.solve(job, tools, tasks):
         number = owners[index]
@@ -126,16 +154,36 @@ async def _plan(
         if len(found[number]) < len(parts[number]):
             continue
         node = loaded[number].node
-        answer = Answer(
-            solution=shares.joined([part for _, part in sorted(found[number].items())]), problem=problems[number]
-        )
+        answers = [part for _, part in sorted(found[number].items())]
         try:
+            answer = Answer(solution=_whole(parts[number], answers), problem=problems[number])
             with outcome.timed("checking and saving"):
                 outcome.plans += await _adopt(job, tools, wanted, loaded[number], answer)
         except Conflict as refusal:
             outcome.moved_on[node.reference] = refusal.message
             again.append(node)
+        except Refusal as refusal:
+            outcome.refused[node.reference] = refusal
     return again
+
+
+def _whole(parts: Sequence[RoutingProblem], answers: Sequence[RoutingSolution | Refusal]) -> RoutingSolution:
+    """The node's answer. Refuses where a part has none, but for parts that were not begun while others were."""
+    refusals = [answer for answer in answers if isinstance(answer, Refusal)]
+    failed = [refusal for refusal in refusals if refusal.code != side_by_side.STOPPED]
+    if failed or len(refusals) == len(answers):
+        raise (failed or refusals)[0]
+    return shares.joined(
+        [
+            shares.not_begun(part) if isinstance(answer, Refusal) else answer
+            for part, answer in zip(parts, answers, strict=True)
+        ]
+    )
+
+
+def _planning(loaded: Sequence[Loaded]) -> str:
+    stops = counted(sum(len(each.drops) for each in loaded), "stop")
+    return f"Planning {stops} at {counted(len(loaded), 'node')}."
 
 
 async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
@@ -169,17 +217,17 @@ async def _load(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> Loaded:
         )
 
 
-def _tasks(problems: Sequence[RoutingProblem], *, seconds: float) -> list[RoutingTask]:
+def _tasks(problems: Sequence[RoutingProblem], nodes: Sequence[str], *, seconds: float, job: Job) -> list[RoutingTask]:
     """Each problem's share of the search, by its stops. A single problem has all cores for the time that was given."""
     if len(problems) == 1:
         stop = StoppingRule(seconds=max(SHORTEST_SECONDS, seconds), threads=REFERENCE_CORES)
-        return [RoutingTask(problem=problems[0], stop=stop)]
+        return [RoutingTask(problem=problems[0], stop=stop, node=nodes[0], job=str(job.id))]
     stops = sum(len(problem.visits) for problem in problems)
     tasks = []
-    for problem in problems:
+    for problem, node in zip(problems, nodes, strict=True):
         share = max(SHORTEST_SECONDS, seconds * REFERENCE_CORES * len(problem.visits) / stops)
         stop = StoppingRule(iterations=round(share * ITERATIONS_A_SECOND), seconds=share * LONGEST_FACTOR)
-        tasks.append(RoutingTask(problem=problem, stop=stop))
+        tasks.append(RoutingTask(problem=problem, stop=stop, node=node, job=str(job.id)))
     return tasks
 
 

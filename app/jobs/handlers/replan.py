@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 
 from app.core import clock
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Refusal
 from app.jobs.handlers import side_by_side
 from app.jobs.planning import LEAD, Wanted, posed, require_valid
 from app.jobs.solving import RoutingTask
@@ -47,7 +47,7 @@ def total(rests: Sequence[Rest]) -> dict[str, int]:
 
 async def _node(job: Job, tools: Tools, wanted: Wanted, node: FulfilmentNode, *, seconds: float) -> Rest | None:
     """The node's day, read and searched again where it moved on meanwhile; None where nothing is published."""
-    refused: Conflict | None = None
+    refused: Refusal | None = None
     alone: Sequence[str] = ()
     for _ in range(ATTEMPTS):
         found = await _read(tools, wanted, node, seconds=seconds)
@@ -56,9 +56,9 @@ async def _node(job: Job, tools: Tools, wanted: Wanted, node: FulfilmentNode, *,
         alone = sorted(found.routes[id].reference for id in found.without_driver)
         try:
             return Rest(node=node, changes=await _searched(job, tools, found, seconds=seconds), without_driver=alone)
-        except Conflict as conflict:
-            refused = conflict
-            if conflict.code != "PLAN_OUTDATED":
+        except Refusal as refusal:
+            refused = refusal
+            if refusal.code != "PLAN_OUTDATED":
                 break
     return Rest(node=node, refused=None if refused is None else refused.message, without_driver=alone)
 
@@ -77,8 +77,11 @@ async def _searched(job: Job, tools: Tools, found: UnderWay, *, seconds: float) 
     if not problem.visits:
         await tools.database.run(lambda session: driverless.tell(session, found, now=clock.now()))
         return Replanned()
-    task = RoutingTask(problem=problem, stop=StoppingRule(seconds=seconds, threads=THREADS))
+    stop = StoppingRule(seconds=seconds, threads=THREADS)
+    task = RoutingTask(problem=problem, stop=stop, node=found.loaded.node.reference, job=str(job.id))
     (solution,) = [solution async for _, solution in side_by_side.solve(job, tools, [task])]
+    if isinstance(solution, Refusal):
+        raise solution
     answer = Answer(solution=solution, problem=problem)
     await asyncio.to_thread(require_valid, answer.problem, answer.solution)
     changes = await asyncio.to_thread(replanning.settled, found, answer)

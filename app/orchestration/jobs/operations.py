@@ -19,6 +19,9 @@ from app.orchestration.events.log import Subject
 from app.orchestration.jobs.policies import JobEvent, next_state
 
 
+STOPPING = "Stopping."
+
+
 async def create(
     session: AsyncSession,
     *,
@@ -105,7 +108,7 @@ async def ask_to_stop(session: AsyncSession, job_id: uuid.UUID, *, actor: Princi
         raise NotFound("job", "with this id", field="jobId")
     if job.state is JobState.RUNNING:
         if job.stop_asked_at is None:
-            job.stop_asked_at = now
+            job.stop_asked_at, job.progress_message = now, STOPPING
             _log(session, job, type="job.stop_asked", actor=actor, now=now)
         return job
     cancel(session, job, now=now)
@@ -123,7 +126,7 @@ async def progress(session: AsyncSession, job_id: uuid.UUID, *, fraction: float,
     if job is None:
         return
     job.progress_fraction = min(1.0, max(0.0, fraction))
-    job.progress_message = message
+    job.progress_message = message if job.stop_asked_at is None else f"{STOPPING} {message}"
     _log(session, job, type="job.progressed", actor=SYSTEM, now=now, data={"fraction": job.progress_fraction})
 
 
