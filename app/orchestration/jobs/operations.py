@@ -18,7 +18,6 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.jobs.policies import JobEvent, next_state
 
-
 STOPPING = "Stopping."
 
 
@@ -125,7 +124,7 @@ async def progress(session: AsyncSession, job_id: uuid.UUID, *, fraction: float,
     job = await _running(session, job_id)
     if job is None:
         return
-    job.progress_fraction = min(1.0, max(0.0, fraction))
+    job.progress_fraction = round(min(1.0, max(0.0, fraction)), 4)
     job.progress_message = message if job.stop_asked_at is None else f"{STOPPING} {message}"
     _log(session, job, type="job.progressed", actor=SYSTEM, now=now, data={"fraction": job.progress_fraction})
 

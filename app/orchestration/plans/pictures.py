@@ -12,6 +12,7 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import NotFound
 from app.core.geo import Point
+from app.core.wording import counted
 from app.models import FulfilmentNode, Order, Plan, Route, Shipment, Stop, StopState, Vehicle
 from app.orchestration.plans.base_map import streets
 from app.orchestration.plans.drawing import DrawnPlan, DrawnRoute, DrawnStop
@@ -42,7 +43,7 @@ def _title(plan: Plan, node: FulfilmentNode, routes: Sequence[DrawnRoute]) -> st
     stops = sum(len(route.stops) for route in routes)
     kilometres, cost = plan.distance_metres / 1_000, plan.cost_minor / 100
     return (
-        f"{node.name}, {plan.date}: {stops} stops on {len(routes)} routes, {kilometres:,.0f} km,"
+        f"{node.name}, {plan.date}: {counted(stops, 'stop')} on {counted(len(routes), 'route')}, {kilometres:,.0f} km,"
         f" {cost:,.2f} {plan.currency}, {len(plan.unassigned)} on none ({plan.state.value.lower()})"
     )
 
