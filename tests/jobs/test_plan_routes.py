@@ -96,15 +96,50 @@ async def test_the_same_job_again_after_a_kill_makes_no_second_plan(database: Da
         assert await session.scalar(select(func.count()).select_from(Stop)) == 6
 
 
-async def test_a_new_draft_supersedes_the_last_and_its_routes(database: Database) -> None:
+async def test_drafts_of_a_day_stand_side_by_side_until_one_is_published(client: Client, database: Database) -> None:
     await an_allocated_day(database, 2)
     await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
-    old = await the_plan(database)
+    first = await the_plan(database)
     await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    second = await the_plan(database)
+    assert await plan_states(database) == [PlanState.DRAFT, PlanState.DRAFT]
+    given = {"input": {"planId": to_global("Plan", first.id), "expectedVersion": 1}}
+    answer = (await client.run(document("console.graphql", "PublishPlan"), given, as_=DISPATCHER))["publishPlan"]
+    assert answer["userErrors"] == []
+    assert await plan_states(database) == [PlanState.PUBLISHED, PlanState.SUPERSEDED]
     async with database.reading() as session:
-        assert (await session.get_one(Plan, old.id)).state is PlanState.SUPERSEDED
-        routes = list(await session.scalars(select(col(Route.state)).where(col(Route.plan_id) == old.id)))
+        routes = list(await session.scalars(select(col(Route.state)).where(col(Route.plan_id) == second.id)))
         assert set(routes) == {RouteState.CANCELLED}
+    late = {"input": {"planId": to_global("Plan", second.id), "expectedVersion": 2}}
+    (error,) = (await client.run(document("console.graphql", "PublishPlan"), late, as_=DISPATCHER))["publishPlan"][
+        "userErrors"
+    ]
+    assert (error["code"], "SUPERSEDED" in error["message"]) == ("INVALID_STATE", True)
+
+
+async def plan_states(database: Database) -> list[PlanState]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(col(Plan.state)).order_by(col(Plan.id))))
+
+
+async def test_a_plan_that_the_day_has_overtaken_says_which_shipment_and_why(
+    client: Client, database: Database
+) -> None:
+    await an_allocated_day(database, 1)
+    await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    plan = await the_plan(database)
+    async with database.transaction() as session:
+        await session.execute(update(Shipment).values(state=ShipmentState.OUT_FOR_DELIVERY))
+    given = {"input": {"planId": to_global("Plan", plan.id), "expectedVersion": 1}}
+    answer = (await client.run(document("console.graphql", "PublishPlan"), given, as_=DISPATCHER))["publishPlan"]
+    assert [(error["code"], error["message"]) for error in answer["userErrors"]] == [
+        (
+            "PLAN_OUTDATED",
+            "Shipment A000/1 is out for delivery since this plan was drafted, and cannot go on its routes."
+            " Plan the routes again.",
+        )
+    ]
+    assert await plan_states(database) == [PlanState.DRAFT]
 
 
 async def test_only_one_of_two_publications_at_once_wins(database: Database) -> None:
@@ -244,6 +279,11 @@ async def test_without_a_van_every_shipment_is_explained(client: Client, databas
     (unassigned,) = read["plan"]["unassigned"]
     assert unassigned["shipment"] == {"reference": "A000/1"}
     assert unassigned["code"] == "NO_VEHICLE_ALLOWED"
+    assert unassigned["detail"] == f"No van of LIS has a driver on shift on {TOMORROW}."
+    assert unassigned["cheapestRelaxation"] == {
+        "constraint": "FLEET",
+        "change": "give an active van of LIS an active driver",
+    }
     board = await client.run(document("console.graphql", "Board"), {"date": TOMORROW.isoformat()}, as_=DISPATCHER)
     (edge,) = board["board"]["attention"]["edges"]
     assert edge["node"]["kind"] == "SHIPMENT_UNPLANNED"
@@ -290,7 +330,7 @@ async def test_a_job_of_which_nothing_came_but_failures_fails(
 ) -> None:
     await an_allocated_day(database, 1)
     contradictory(monkeypatch, node="LIS")
-    with pytest.raises(Refusal, match="^LIS could not be planned. The problem contradicts itself: Visit "):
+    with pytest.raises(Refusal, match=r"^LIS could not be planned\. The problem contradicts itself: Visit "):
         await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
     assert await shipment_states(database) == {ShipmentState.ASSIGNED: 1}
 

@@ -11,7 +11,7 @@ One that fails does so alone, and the job's result says why.
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app.auth.principals import SYSTEM
@@ -30,8 +30,9 @@ from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job, Plan, PlanState
 from app.models.base import Json
 from app.orchestration.nodes import queries as nodes
-from app.orchestration.plans import drafting, joining, operations, queries
+from app.orchestration.plans import drafting, fleets, joining, operations, queries
 from app.orchestration.plans.drafting import Answer
+from app.orchestration.plans.elsewhere import Elsewhere
 from app.orchestration.plans.loaded import Loaded
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.solution import RoutingSolution
@@ -50,6 +51,7 @@ ATTEMPTS = 3
 class Outcome:
     """What has been made so far, how many shipments joined published routes, and the nodes whose day moved on.
 
+    `notes`: by node, what a dispatcher should know of its fleet; `elsewhere`: by node, its published routes.
     `refused`: why other nodes have no plan; those that the job was stopped before have the code STOPPED.
     `rests`: what became of days that were published already.
     `seconds` of the stages; checking and saving go on while other nodes are still being solved.
@@ -60,6 +62,8 @@ class Outcome:
     rests: list[Rest] = field(default_factory=list)
     moved_on: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    elsewhere: dict[str, Elsewhere] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -79,12 +83,13 @@ async def handle(job: Job, tools: Tools) -> Json:
     if wanted.replan:
         with outcome.timed("replanning"):
             outcome.rests = await replan(job, tools, wanted, await _nodes(tools, wanted, published=True))
+        outcome.elsewhere = {rest.node.reference: rest.elsewhere for rest in outcome.rests if rest.elsewhere}
     open_nodes = [node for node in await _nodes(tools, wanted) if node.id not in earlier]
     with collector_paused():
         for _ in range(ATTEMPTS):
             if wanted.publish and not wanted.replan:
                 with outcome.timed("joining"):
-                    outcome.joined += sum([await _join(tools, wanted, node) for node in open_nodes])
+                    outcome.joined += sum([await _join(tools, wanted, node, outcome) for node in open_nodes])
             open_nodes = await _plan(job, tools, wanted, open_nodes, outcome)
             if not open_nodes or tools.asked.is_set():
                 break
@@ -98,6 +103,7 @@ async def handle(job: Job, tools: Tools) -> Json:
         "seconds": outcome.seconds,
         "movedOn": [{"node": node.reference, "detail": outcome.moved_on[node.reference]} for node in open_nodes],
         **_not_planned(outcome),
+        "notes": [{"node": node, "detail": note} for node, notes in outcome.notes.items() for note in notes],
     }
 
 
@@ -138,6 +144,7 @@ async def _plan(
     """Plans the nodes, and answers those whose day moved on meanwhile."""
     with outcome.timed("loading"):
         loaded = [each for node in open_nodes if (each := await _load(tools, wanted, node)).drops]
+        outcome.notes |= {each.node.reference: fleets.sharing(each.crews) for each in loaded}
         problems = [await planning.posed(tools, each) for each in loaded]
     if not loaded:
         return []
@@ -157,6 +164,7 @@ async def _plan(
         answers = [part for _, part in sorted(found[number].items())]
         try:
             answer = Answer(solution=_whole(parts[number], answers), problem=problems[number])
+            answer = await _explained(answer, outcome.elsewhere.get(node.reference))
             with outcome.timed("checking and saving"):
                 outcome.plans += await _adopt(job, tools, wanted, loaded[number], answer)
         except Conflict as refusal:
@@ -165,6 +173,15 @@ async def _plan(
         except Refusal as refusal:
             outcome.refused[node.reference] = refusal
     return again
+
+
+async def _explained(answer: Answer, elsewhere: Elsewhere | None) -> Answer:
+    """The answer with what published routes' vans say of the visits that it leaves out."""
+    left = [each.visit_id for each in answer.solution.unserved]
+    if elsewhere is None or not left:
+        return answer
+    reasons = await asyncio.to_thread(elsewhere.reasons, left)
+    return replace(answer, elsewhere=reasons, other_vehicles=elsewhere.vehicles)
 
 
 def _whole(parts: Sequence[RoutingProblem], answers: Sequence[RoutingSolution | Refusal]) -> RoutingSolution:
@@ -186,7 +203,7 @@ def _planning(loaded: Sequence[Loaded]) -> str:
     return f"Planning {stops} at {counted(len(loaded), 'node')}."
 
 
-async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
+async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode, outcome: Outcome) -> int:
     """Lets late orders join the day's published routes; what finds no place is planned as usual."""
     async with tools.database.reading() as session:
         now = clock.now()
@@ -194,6 +211,8 @@ async def _join(tools: Tools, wanted: Wanted, node: FulfilmentNode) -> int:
     if found is None:
         return 0
     joined = await asyncio.to_thread(joining.places, found, await planning.posed(tools, found.loaded))
+    if joined.elsewhere is not None:
+        outcome.elsewhere[node.reference] = joined.elsewhere
     try:
         return await tools.database.run(
             lambda session: joining.adopt(session, found=found, joined=joined, now=clock.now())

@@ -1,6 +1,6 @@
 """What a plan says of each shipment that it leaves out: why, and what would help. Pure: no clock, no database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from app.models import Severity, Shipment
 from app.models.base import Json
@@ -8,17 +8,17 @@ from app.orchestration.events import subjects
 from app.orchestration.exceptions.operations import Trouble
 from app.orchestration.exceptions.policies import UNPLANNED
 from app.orchestration.plans.loaded import Loaded
-from app.solvers.routing.solution import RoutingSolution, Unserved
+from app.solvers.routing.solution import Unserved
 
 # What an order keeps of the reason; the plan also knows the shipment and its best vehicle.
 OF_ORDER = ("code", "detail", "refusedBy", "ruledOut", "cheapestRelaxation")
 
 
-def left_out(loaded: Loaded, solution: RoutingSolution) -> Iterator[tuple[Shipment, Json]]:
+def left_out(loaded: Loaded, unserved: Iterable[Unserved]) -> Iterator[tuple[Shipment, Json]]:
     """Each shipment on no route, with the reason as plans keep it."""
-    for unserved in solution.unserved:
-        for shipment in loaded.drops_by_id[unserved.visit_id].shipments:
-            yield shipment, _reason(unserved, shipment, loaded)
+    for each in unserved:
+        for shipment in loaded.drops_by_id[each.visit_id].shipments:
+            yield shipment, _reason(each, shipment, loaded)
 
 
 def of_order(reason: Json) -> Json:
