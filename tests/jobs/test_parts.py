@@ -146,6 +146,7 @@ async def test_a_job_that_is_asked_to_stop_hears_of_it_and_ends_with_what_it_has
         await work
     done = await the_job(database, job.id)
     assert (done.state, done.result) == (JobState.SUCCEEDED, {"best": "so far"})
+    assert done.progress_message == "Stopping."
     again = await client.run(STOP, {"input": {"jobId": to_global("Job", job.id)}}, as_=DISPATCHER)
     assert [error["code"] for error in again["stopJob"]["userErrors"]] == ["INVALID_STATE"]
 

@@ -317,7 +317,7 @@ async def test_a_node_whose_problem_is_refused_fails_alone_and_says_why(
     assert (len(result["plans"]), result["unassigned"], result["stopped"]) == (1, 0, [])
     (failed,) = result["failed"]
     assert (failed["node"], failed["code"]) == ("OPO", "SOLVER_FAILED")
-    assert failed["detail"].startswith("The problem contradicts itself: Visit ")
+    assert failed["detail"].startswith("The problem contradicts itself: Visit F000 has ")
     assert "Traceback" not in failed["detail"]
     assert "Start the job again" not in failed["detail"]
     (told,) = [each for each in logs if each["event"] == "the solver failed"]
@@ -330,7 +330,7 @@ async def test_a_job_of_which_nothing_came_but_failures_fails(
 ) -> None:
     await an_allocated_day(database, 1)
     contradictory(monkeypatch, node="LIS")
-    with pytest.raises(Refusal, match=r"^LIS could not be planned\. The problem contradicts itself: Visit "):
+    with pytest.raises(Refusal, match=r"^LIS could not be planned\. The problem contradicts itself: Visit A000 has"):
         await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
     assert await shipment_states(database) == {ShipmentState.ASSIGNED: 1}
 

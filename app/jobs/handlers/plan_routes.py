@@ -171,8 +171,17 @@ async def _plan(
             outcome.moved_on[node.reference] = refusal.message
             again.append(node)
         except Refusal as refusal:
-            outcome.refused[node.reference] = refusal
+            outcome.refused[node.reference] = Refusal(refusal.code, _in_words(refusal.message, loaded[number]))
     return again
+
+
+def _in_words(message: str, loaded: Loaded) -> str:
+    """A solver's sentence with its visits by their orders, and its vehicles by their registrations."""
+    for visit, drop in loaded.drops_by_id.items():
+        message = message.replace(visit, drop.order.reference)
+    for vehicle, van in loaded.vans_by_id.items():
+        message = message.replace(vehicle, van.vehicle.registration)
+    return message
 
 
 async def _explained(answer: Answer, elsewhere: Elsewhere | None) -> Answer:

@@ -25,8 +25,9 @@ def streets(extract: Path) -> list[list[tuple[float, float]]]:
     try:
         return [line for line in _lines(osmium, extract) if len(line) > 1]
     except (RuntimeError, ValueError) as error:
+        why = str(error).rstrip(".")
         raise Refusal(
-            "EXTRACT_INVALID", f"{extract} is no road extract: {str(error).rstrip(".")}. Name a file that ends with .osm.pbf."
+            "EXTRACT_INVALID", f"{extract} is no road extract: {why}. Name a file that ends with .osm.pbf."
         ) from error
 
 
