@@ -15,6 +15,7 @@ from app.cli.deployment import console, on_database
 from app.core import clock
 from app.core.errors import Refusal
 from app.core.ids import from_global
+from app.core.wording import counted
 from app.models.base import Json
 from app.orchestration.jobs import operations as jobs
 from app.orchestration.plans import comparing, queries
@@ -35,9 +36,11 @@ def show(
     from app.orchestration.plans import drawing, pictures  # the other commands start without matplotlib
 
     key = _key("Plan", plan)
+    if not png.parent.is_dir():
+        sys.exit(f"There is no folder {png.parent} for {png.name}. Make it, or name another file with --png.")
     drawn = on_database(lambda session, secret: pictures.picture(session, SYSTEM, plan_id=key, extract=roads))
     png.write_bytes(drawing.draw(drawn))
-    console.print(f"Drew {len(drawn.routes)} routes: {png}")
+    console.print(f"Drew {counted(len(drawn.routes), 'route')}: {png}")
     found = on_database(lambda session, secret: queries.by_ids(session, SYSTEM, [key]))
     for reason in found[key].unassigned:
         console.print(_left_out(reason), markup=False)
@@ -78,7 +81,9 @@ def _left_out(reason: Json) -> str:
     shares = ", ".join(f"{each['constraint']} {each['share']:.0%}" for each in reason.get("ruledOut") or [])
     best = f"; nearest is {reason['vehicle']}, refused by {reason['refusedBy']}" if reason.get("vehicle") else ""
     way_out = reason.get("cheapestRelaxation")
-    change = f"{way_out['change']} (+{way_out['costMinor'] / 100:,.2f})" if way_out else "none was found"
+    change = way_out["change"] if way_out else "none was found"
+    if way_out and way_out["costMinor"] is not None:
+        change += f" (+{way_out['costMinor'] / 100:,.2f})"
     return (
         f"{reason['shipment']}: {reason['code']}. {reason['detail']}\n"
         f"  keeps vehicles away: {shares or 'nothing by itself'}{best}\n"

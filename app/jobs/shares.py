@@ -8,7 +8,14 @@ from dataclasses import replace
 from math import atan2, ceil, cos, radians
 
 from app.solvers.routing.problem import RoutingProblem, Vehicle, Visit
-from app.solvers.routing.solution import Quality, RoutingSolution
+from app.solvers.routing.solution import (
+    Quality,
+    Relaxation,
+    RelaxedConstraint,
+    RoutingSolution,
+    Unserved,
+    UnservedCode,
+)
 
 MOST_STOPS = 12_000
 
@@ -33,7 +40,7 @@ def joined(solutions: Sequence[RoutingSolution]) -> RoutingSolution:
     """The shares' answers as one: what they cost adds up, and a bound on one is none on all."""
     if len(solutions) == 1:
         return solutions[0]
-    qualities = [solution.quality for solution in solutions]
+    qualities = sorted((solution.quality for solution in solutions), key=lambda each: -each.iterations)
     return RoutingSolution(
         routes=tuple(route for solution in solutions for route in solution.routes),
         unserved=tuple(left for solution in solutions for left in solution.unserved),
@@ -46,6 +53,31 @@ def joined(solutions: Sequence[RoutingSolution]) -> RoutingSolution:
             seconds=sum(quality.seconds for quality in qualities),
             iterations=sum(quality.iterations for quality in qualities),
         ),
+    )
+
+
+def not_begun(problem: RoutingProblem) -> RoutingSolution:
+    """The answer for a share that nobody has begun when the search was ended: nobody is served."""
+    detail = "The search was stopped before its part of the plan was begun."
+    unserved = tuple(
+        Unserved(
+            visit_id=visit.id,
+            code=UnservedCode.NOT_PLACED,
+            detail=detail,
+            relaxation=Relaxation(constraint=RelaxedConstraint.SEARCH, change="plan it again", cost=0.0),
+        )
+        for visit in problem.visits
+    )
+    penalty = sum(visit.unserved_penalty for visit in problem.visits)
+    quality = Quality(solver="none", seconds=0.0, iterations=0)
+    return RoutingSolution(
+        routes=(),
+        unserved=unserved,
+        cost=0.0,
+        objective=penalty,
+        distance_metres=0,
+        duration_seconds=0,
+        quality=quality,
     )
 
 

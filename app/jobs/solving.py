@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import structlog
 from app.core.errors import Refusal
 from app.solvers.allocation.solution import AllocationSolution
 from app.solvers.allocation.table import AllocationTable
-from app.solvers.process import SolverFailed, solve_in_process
+from app.solvers.process import SolverFailed, SolverTimedOut, solve_in_process
 from app.solvers.progress import Progress
 from app.solvers.routing.problem import RoutingProblem
 from app.solvers.routing.solution import RoutingSolution
@@ -22,6 +23,9 @@ START_SECONDS, SHARE_ON_TOP = 240.0, 3.0
 # An allocation this close to the best possible is good enough.
 ALLOCATION_GAP = 0.001
 TELL_EVERY_SECONDS = 1.0
+# The last line of a traceback, and how a child that was killed ends: another run may fare better.
+CAUSE = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*): (?P<sentence>.+)")
+KILLED = "The solver ended with signal"
 log = structlog.get_logger(__name__)
 
 Report = Callable[[float, str], Awaitable[None]]
@@ -33,11 +37,13 @@ async def _unheard(_: float, __: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class RoutingTask:
-    """A routing problem, and how to search it."""
+    """A routing problem, and how to search it. `node` and `job` are what the log names should that fail."""
 
     problem: RoutingProblem
     stop: StoppingRule
     seed: int = SEED
+    node: str | None = None
+    job: str | None = None
 
 
 async def allocation(
@@ -53,7 +59,7 @@ async def allocation(
 
 async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> RoutingSolution:
     """Searches as the task says, or until it is `asked` to end; `report` hears how far it is."""
-    async with _telling(report) as latest:
+    async with _telling(report, node=task.node, job=task.job) as latest:
         solution = await solve_in_process(
             "routing",
             task.problem,
@@ -69,13 +75,14 @@ async def search(task: RoutingTask, *, asked: asyncio.Event, report: Report) -> 
 
 
 @contextlib.asynccontextmanager
-async def _telling(report: Report) -> AsyncIterator[list[Progress]]:
-    """Passes on what is appended; a solver's failure becomes a refusal."""
+async def _telling(report: Report, **concerns: str | None) -> AsyncIterator[list[Progress]]:
+    """Passes on what is appended; a solver's failure becomes a refusal, and is logged whole."""
     latest: list[Progress] = []
     telling = asyncio.create_task(_tell(latest, report))
     try:
         yield latest
     except SolverFailed as failure:
+        log.error("the solver failed", failure=str(failure), **concerns)
         raise _refusal(failure) from failure
     finally:
         telling.cancel()
@@ -98,4 +105,16 @@ def _limit(seconds: float) -> float:
 
 
 def _refusal(failure: SolverFailed) -> Refusal:
-    return Refusal("SOLVER_FAILED", f"{str(failure)[:500]} Start the job again; nothing was changed.")
+    """What went wrong, in the last line of its cause, and what to do."""
+    words = str(failure)
+    if isinstance(failure, SolverTimedOut) or words.startswith(KILLED):
+        first = words.splitlines()[0].split(". ")[0].rstrip(".")
+        return Refusal("SOLVER_FAILED", f"{first}. Nothing was changed. Start the job again.")
+    last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), words)
+    cause = CAUSE.fullmatch(last)
+    if cause is not None and cause["name"] == "InvalidProblem":
+        return Refusal(
+            "SOLVER_FAILED",
+            f"The problem contradicts itself: {cause['sentence']} Nothing was changed. Correct that first.",
+        )
+    return Refusal("SOLVER_FAILED", f"The solver failed: {last} Nothing was changed; the workers' log has it whole.")

@@ -16,6 +16,7 @@ from app.orchestration.drivers import queries as drivers
 from app.orchestration.jobs import operations, queries
 from app.orchestration.jobs.policies import TERMINAL
 from app.orchestration.nodes import queries as nodes
+from app.orchestration.plans.horizon import planned_days
 from app.resolvers.mutations import Work, mutation, perform, subscription
 from app.schema.context import Info
 from app.schema.jobs import AllocateOrdersInput, JobPayload, JobType, PlanRoutesInput, StopJobInput
@@ -53,7 +54,10 @@ class JobMutations:
 
     @mutation(callers=STAFF)
     async def plan_routes(self, info: Info, input: PlanRoutesInput) -> JobPayload:
-        """Plans the own fleet's routes of a day; with `publish`, the drivers get them at once."""
+        """Plans the own fleet's routes of a day; with `publish`, the drivers get them at once.
+
+        Days before today, in the node's time zone, are refused with DATE_INVALID, or left out of several days.
+        """
 
         async def work(session: Session, actor: Principal, now: datetime) -> Json:
             if input.seconds is not None and not 1 <= input.seconds <= LONGEST_SEARCH_SECONDS:
@@ -70,15 +74,18 @@ class JobMutations:
                 )
             if input.node is not None and input.node not in await nodes.by_references(session, [input.node]):
                 raise NotFound("node", repr(input.node), field="node")
+            today = await nodes.local_today(session, reference=input.node, now=now)
+            first, days = planned_days(input.date, input.days, today=today)
             if input.replan and (not input.publish or input.days != 1):
                 raise Refusal(
                     "REPLAN_INVALID",
-                    f"A published day is replanned at once, and one day at a time. Send publish true and days 1, not"
-                    f" {input.publish} and {input.days}.",
+                    "A published day is replanned at once, and one day at a time. Send publish: true and days: 1, not"
+                    f" publish: {str(input.publish).lower()} and days: {input.days}.",
                     field="replan",
                 )
             await drivers.check_known(session, input.without_drivers, field="withoutDrivers")
-            return await _create(session, JobKind.PLAN_ROUTES, input.to_arguments(), actor=actor, now=now)
+            arguments = input.to_arguments() | {"date": first.isoformat(), "days": days}
+            return await _create(session, JobKind.PLAN_ROUTES, arguments, actor=actor, now=now)
 
         return await _perform(info, input, work)
 

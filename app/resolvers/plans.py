@@ -24,6 +24,7 @@ from app.orchestration.routes import queries as routes
 from app.resolvers.mutations import mutation, perform, subscription
 from app.schema.allocations import AllocationType
 from app.schema.board import BoardType
+from app.schema.connections import Connection, PageArguments, connection
 from app.schema.context import Info
 from app.schema.decisions import DecisionType
 from app.schema.exceptions import ExceptionType, ResolveExceptionInput, ResolveExceptionPayload
@@ -53,6 +54,24 @@ class PlanQueries:
         """A plan; null where there is none, or none that the viewer may see."""
         row = await info.context.load(queries.by_ids, from_global("Plan", id))
         return None if row is None else PlanType.of(row)
+
+    @strawberry.field
+    async def plans(
+        self,
+        info: Info,
+        date: date | None = None,
+        node: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[PlanType]:
+        """Plans of any state, of a local day and a node (by reference) or of all, newest first. Empty but for staff."""
+        arguments = PageArguments(first=first, after=after, last=last, before=before)
+        context = info.context
+        async with context.database.reading() as session:
+            page = await queries.listed(session, context.principal, day=date, node=node, **arguments.as_keywords())
+        return connection(page, PlanType.of)
 
     @strawberry.field
     async def compare_plans(self, info: Info, first: strawberry.ID, second: strawberry.ID) -> PlanComparisonType | None:

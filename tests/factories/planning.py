@@ -1,5 +1,6 @@
 """A world to allocate and plan in, whenever the test runs: everything happens tomorrow."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -124,8 +125,9 @@ async def run(
     job: Job | None = None,
     *,
     travel: RoadTravel | None = None,
+    asked: asyncio.Event | None = None,
 ) -> tuple[Job, Any]:
-    """Runs a job's handler here and now; the same job again where it is given."""
+    """Runs a job's handler here and now; the same job again where it is given. `asked`: set to stop it."""
     if job is None:
         async with database.transaction() as session:
             job = await jobs.create(session, kind=kind, arguments=arguments, actor=SYSTEM, now=clock.now())
@@ -138,6 +140,7 @@ async def run(
         settings=settings_for(database, Path("/nonexistent"), "redis://127.0.0.1:1/0"),
         report=report,
         travel=travel,
+        asked=asked or asyncio.Event(),
     )
     return job, await HANDLERS[kind](job, tools)
 

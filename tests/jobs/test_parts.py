@@ -14,6 +14,7 @@ from sqlmodel import col
 from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.database import Database
+from app.core.errors import Refusal
 from app.core.ids import to_global
 from app.jobs import running, sealing
 from app.jobs.handlers import HANDLERS, side_by_side
@@ -68,7 +69,8 @@ async def solved(workshop: Workshop, job: Job, tasks: list[RoutingTask]) -> list
     bench = workshop.bench
     tools = Tools(database=bench.database, settings=bench.settings, ring=bench.ring, slots=bench.slots, report=report)
     found = {index: solution async for index, solution in side_by_side.solve(job, tools, tasks)}
-    return [[tuple(stop.visit_id for stop in route.stops) for route in found[index].routes] for index in sorted(found)]
+    answers = [answer for _, answer in sorted(found.items()) if not isinstance(answer, Refusal)]
+    return [[tuple(stop.visit_id for stop in route.stops) for route in answer.routes] for answer in answers]
 
 
 def test_a_seal_opens_with_its_own_key_only_and_not_when_a_byte_was_changed() -> None:
@@ -144,6 +146,7 @@ async def test_a_job_that_is_asked_to_stop_hears_of_it_and_ends_with_what_it_has
         await work
     done = await the_job(database, job.id)
     assert (done.state, done.result) == (JobState.SUCCEEDED, {"best": "so far"})
+    assert done.progress_message == "Stopping."
     again = await client.run(STOP, {"input": {"jobId": to_global("Job", job.id)}}, as_=DISPATCHER)
     assert [error["code"] for error in again["stopJob"]["userErrors"]] == ["INVALID_STATE"]
 

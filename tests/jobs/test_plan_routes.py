@@ -1,17 +1,21 @@
 """Planning, from assigned shipments to published routes, on a real database and with the real solver."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, update
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from app.auth.principals import SYSTEM
 from app.core import clock
 from app.core.database import Database
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Refusal
 from app.core.ids import to_global
+from app.jobs import planning
 from app.models import (
     Decision,
     DecisionKind,
@@ -31,7 +35,10 @@ from app.models import (
 )
 from app.models.jobs import SolverPart
 from app.orchestration.plans import operations
+from app.orchestration.plans.loaded import Loaded
+from app.orchestration.plans.problem import pose
 from app.orchestration.tenders.cancellation import cancel
+from app.solvers.routing.problem import RoutingProblem
 from tests.client import DISPATCHER, Client
 from tests.documents import document
 from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
@@ -89,15 +96,50 @@ async def test_the_same_job_again_after_a_kill_makes_no_second_plan(database: Da
         assert await session.scalar(select(func.count()).select_from(Stop)) == 6
 
 
-async def test_a_new_draft_supersedes_the_last_and_its_routes(database: Database) -> None:
+async def test_drafts_of_a_day_stand_side_by_side_until_one_is_published(client: Client, database: Database) -> None:
     await an_allocated_day(database, 2)
     await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
-    old = await the_plan(database)
+    first = await the_plan(database)
     await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    second = await the_plan(database)
+    assert await plan_states(database) == [PlanState.DRAFT, PlanState.DRAFT]
+    given = {"input": {"planId": to_global("Plan", first.id), "expectedVersion": 1}}
+    answer = (await client.run(document("console.graphql", "PublishPlan"), given, as_=DISPATCHER))["publishPlan"]
+    assert answer["userErrors"] == []
+    assert await plan_states(database) == [PlanState.PUBLISHED, PlanState.SUPERSEDED]
     async with database.reading() as session:
-        assert (await session.get_one(Plan, old.id)).state is PlanState.SUPERSEDED
-        routes = list(await session.scalars(select(col(Route.state)).where(col(Route.plan_id) == old.id)))
+        routes = list(await session.scalars(select(col(Route.state)).where(col(Route.plan_id) == second.id)))
         assert set(routes) == {RouteState.CANCELLED}
+    late = {"input": {"planId": to_global("Plan", second.id), "expectedVersion": 2}}
+    (error,) = (await client.run(document("console.graphql", "PublishPlan"), late, as_=DISPATCHER))["publishPlan"][
+        "userErrors"
+    ]
+    assert (error["code"], "SUPERSEDED" in error["message"]) == ("INVALID_STATE", True)
+
+
+async def plan_states(database: Database) -> list[PlanState]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(col(Plan.state)).order_by(col(Plan.id))))
+
+
+async def test_a_plan_that_the_day_has_overtaken_says_which_shipment_and_why(
+    client: Client, database: Database
+) -> None:
+    await an_allocated_day(database, 1)
+    await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    plan = await the_plan(database)
+    async with database.transaction() as session:
+        await session.execute(update(Shipment).values(state=ShipmentState.OUT_FOR_DELIVERY))
+    given = {"input": {"planId": to_global("Plan", plan.id), "expectedVersion": 1}}
+    answer = (await client.run(document("console.graphql", "PublishPlan"), given, as_=DISPATCHER))["publishPlan"]
+    assert [(error["code"], error["message"]) for error in answer["userErrors"]] == [
+        (
+            "PLAN_OUTDATED",
+            "Shipment A000/1 is out for delivery since this plan was drafted, and cannot go on its routes."
+            " Plan the routes again.",
+        )
+    ]
+    assert await plan_states(database) == [PlanState.DRAFT]
 
 
 async def test_only_one_of_two_publications_at_once_wins(database: Database) -> None:
@@ -237,6 +279,82 @@ async def test_without_a_van_every_shipment_is_explained(client: Client, databas
     (unassigned,) = read["plan"]["unassigned"]
     assert unassigned["shipment"] == {"reference": "A000/1"}
     assert unassigned["code"] == "NO_VEHICLE_ALLOWED"
+    assert unassigned["detail"] == f"No van of LIS has a driver on shift on {TOMORROW}."
+    assert unassigned["cheapestRelaxation"] == {
+        "constraint": "FLEET",
+        "change": "give an active van of LIS an active driver",
+    }
     board = await client.run(document("console.graphql", "Board"), {"date": TOMORROW.isoformat()}, as_=DISPATCHER)
     (edge,) = board["board"]["attention"]["edges"]
     assert edge["node"]["kind"] == "SHIPMENT_UNPLANNED"
+
+
+async def test_an_open_order_of_an_earlier_day_is_planned_on_the_later_one(database: Database) -> None:
+    await an_allocated_day(database, 2)
+    await open_since_yesterday(database)
+    _, result = await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    assert (len(result["plans"]), result["unassigned"], result["failed"]) == (1, 0, [])
+
+
+async def open_since_yesterday(database: Database) -> None:
+    """The first order's window is over on the day before the one that is planned, though not yet now."""
+    start = NOON - timedelta(hours=28)
+    async with database.transaction() as session:
+        await session.execute(
+            update(Shipment)
+            .where(col(Shipment.reference) == "A000/1")
+            .values(window_start=start, window_end=start + timedelta(hours=10))
+        )
+
+
+async def test_a_node_whose_problem_is_refused_fails_alone_and_says_why(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_allocated_nodes(database)
+    contradictory(monkeypatch, node="OPO")
+    with capture_logs() as logs:
+        job, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "seconds": 2})
+    assert (len(result["plans"]), result["unassigned"], result["stopped"]) == (1, 0, [])
+    (failed,) = result["failed"]
+    assert (failed["node"], failed["code"]) == ("OPO", "SOLVER_FAILED")
+    assert failed["detail"].startswith("The problem contradicts itself: Visit F000 has ")
+    assert "Traceback" not in failed["detail"]
+    assert "Start the job again" not in failed["detail"]
+    (told,) = [each for each in logs if each["event"] == "the solver failed"]
+    assert (told["node"], told["job"]) == ("OPO", str(job.id))
+    assert "Traceback" in told["failure"]
+
+
+async def test_a_job_of_which_nothing_came_but_failures_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await an_allocated_day(database, 1)
+    contradictory(monkeypatch, node="LIS")
+    with pytest.raises(Refusal, match=r"^LIS could not be planned\. The problem contradicts itself: Visit A000 has"):
+        await run(database, JobKind.PLAN_ROUTES, ARGUMENTS)
+    assert await shipment_states(database) == {ShipmentState.ASSIGNED: 1}
+
+
+def contradictory(monkeypatch: pytest.MonkeyPatch, *, node: str) -> None:
+    """The node's visits take less than no time."""
+
+    def posed(loaded: Loaded) -> RoutingProblem:
+        problem = pose(loaded)
+        if loaded.node.reference != node:
+            return problem
+        return replace(problem, visits=tuple(replace(visit, service_seconds=-1) for visit in problem.visits))
+
+    monkeypatch.setattr(planning, "pose", posed)
+
+
+async def test_nodes_that_were_not_begun_when_the_job_was_stopped_wait_and_are_named(database: Database) -> None:
+    await two_allocated_nodes(database)
+    asked = asyncio.Event()
+    asked.set()
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**ARGUMENTS, "seconds": 2}, asked=asked)
+    assert (result["plans"], result["failed"], result["stopped"]) == ([], [], ["LIS", "OPO"])
+    assert await shipment_states(database) == {ShipmentState.ASSIGNED: 6}
+    async with database.reading() as session:
+        assert set(await session.scalars(select(col(Job.state)).where(col(Job.parent_id).is_not(None)))) == {
+            JobState.CANCELLED
+        }

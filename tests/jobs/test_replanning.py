@@ -3,6 +3,7 @@
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -19,17 +20,20 @@ from app.models import (
     ExceptionState,
     JobKind,
     Order,
+    Plan,
+    PlanState,
     Route,
     RouteState,
     Shipment,
     ShipmentState,
     Stop,
     StopState,
+    Vehicle,
 )
 from app.orchestration.plans.replanning import Replanned, adopt
 from tests.client import DISPATCHER, Client
-from tests.factories.days import REPLAN, a_day, device, driver_of, events, routes, searched, set_room, stops
-from tests.factories.planning import NOON, TOMORROW, orders, run
+from tests.factories.days import PLAN, REPLAN, a_day, device, driver_of, events, routes, searched, set_room, stops
+from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
 from tests.factories.tendering import rules
 
 
@@ -329,3 +333,44 @@ async def test_a_replan_that_cannot_be_is_refused(
     assert answer == {"userErrors": [{"code": code, "field": field}], "job": None}
     async with database.reading() as session:
         assert list(await session.scalars(select(Order))) == []
+
+
+async def plans(database: Database, state: PlanState, *, unassigned: int) -> list[Plan]:
+    """The plans in this state that leave so many out."""
+    async with database.reading() as session:
+        found = await session.scalars(select(Plan).where(col(Plan.state) == state).order_by(col(Plan.id)))
+        return [plan for plan in found if len(plan.unassigned) == unassigned]
+
+
+async def test_where_a_shift_is_over_the_late_orders_say_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_network(database, carriers=[own_fleet()], vans=1)
+    await orders(database, 1)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    monkeypatch.setattr(clock, "_clock", clock.starting_at(NOON + timedelta(hours=8), speed=1.0))
+    _, result = await run(database, JobKind.PLAN_ROUTES, PLAN)
+    assert result["unassigned"] == 1
+    (plan,) = await plans(database, PlanState.PUBLISHED, unassigned=1)
+    assert plan.unassigned[0]["detail"] == (
+        f"No driver's shift at LIS has time left on {TOMORROW}, beside the published routes. Shifts: LIS-1 08:00 to 18:00."
+    )
+
+
+async def test_released_orders_say_what_keeps_them_off_the_published_vans(database: Database) -> None:
+    await a_day(database, 6, vans=2)
+    ill, well = await routes(database)
+    end = well.planned_end.astimezone(ZoneInfo("Europe/Lisbon"))
+    async with database.transaction() as session:
+        await session.execute(update(Driver).values(shift_end_minute=60 * end.hour + end.minute + 10))
+    driver = await driver_of(database, ill)
+    _, result = await run(database, JobKind.PLAN_ROUTES, {**REPLAN, "withoutDrivers": [driver.reference]})
+    assert (result["replanned"]["released"], result["unassigned"]) == (3, 3)
+    (plan,) = await plans(database, PlanState.PUBLISHED, unassigned=3)
+    async with database.reading() as session:
+        vehicle = await session.get_one(Vehicle, well.vehicle_id)
+    for reason in plan.unassigned:
+        assert (reason["code"], reason["vehicle"]) == ("NO_VEHICLE_LEFT", vehicle.registration)
+        assert reason["refusedBy"] == "CAPACITY"
+        assert reason["ruledOut"] == [{"constraint": "CAPACITY", "share": 1.0}]
+        assert reason["cheapestRelaxation"] is not None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from app.core import clock
 from app.core.database import Database
 from app.models import DecisionKind
@@ -82,3 +84,38 @@ def test_autonomy_acts_alone_unless_the_document_says_otherwise() -> None:
     assert rules.autonomy_of(DecisionKind.ROUTE).may_act(confidence=None)
     tender = rules.autonomy_of(DecisionKind.TENDER)
     assert [tender.may_act(confidence=value) for value in (None, 0.89, 0.9)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("planning", "field", "words"),
+    [
+        (
+            {"lunch": {"fromMinute": 900, "toMinute": 800}},
+            "document.planning.lunch",
+            "planning.lunch: it begins between fromMinute 900 and toMinute 800, which is earlier;"
+            " write a toMinute after the fromMinute.",
+        ),
+        (
+            {"traffic": [{"fromMinute": 60, "speedFactor": 0.8}]},
+            "document.planning",
+            "planning: the traffic bands begin at minutes 60; write the first at 0, each later than the last.",
+        ),
+    ],
+)
+async def test_rules_of_planning_that_cannot_be_kept_are_refused_in_words(
+    client: Client, planning: dict[str, Any], field: str, words: str
+) -> None:
+    await in_force(client)
+    payload = await update(client, document={"planning": planning})
+    assert payload["policy"] is None
+    (error,) = payload["userErrors"]
+    assert (error["code"], error["message"]) == ("POLICY_INVALID", f"The policy cannot be read. {words}")
+    assert error["field"].endswith(field)
+
+
+async def test_a_territory_of_a_driver_whom_nobody_knows_is_refused(client: Client) -> None:
+    area = {"name": "North", "postalCodePrefixes": ["1"], "drivers": ["D-GHOST"]}
+    payload = await update(client, document={"planning": {"driverTerritories": [area]}})
+    (error,) = payload["userErrors"]
+    assert (payload["policy"], error["code"]) == (None, "POLICY_INVALID")
+    assert error["message"].startswith("The territory North names the driver 'D-GHOST', whom nobody knows.")

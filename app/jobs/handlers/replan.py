@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 
 from app.core import clock
-from app.core.errors import Conflict
+from app.core.errors import Refusal
 from app.jobs.handlers import side_by_side
 from app.jobs.planning import LEAD, Wanted, posed, require_valid
 from app.jobs.solving import RoutingTask
@@ -14,6 +14,7 @@ from app.jobs.tools import Tools
 from app.models import FulfilmentNode, Job
 from app.orchestration.plans import driverless, replanning
 from app.orchestration.plans.drafting import Answer
+from app.orchestration.plans.elsewhere import Elsewhere
 from app.orchestration.plans.replanning import Replanned
 from app.orchestration.plans.under_way import UnderWay, under_way
 from app.solvers.stopping import StoppingRule
@@ -25,12 +26,16 @@ SHORTEST_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Rest:
-    """What became of a node's published day: what was changed, why nothing was, and the routes that nobody drives."""
+    """What became of a node's published day: what was changed, why nothing was, and the routes that nobody drives.
+
+    `elsewhere`: its routes as they go on, for what is on none of them.
+    """
 
     node: FulfilmentNode
     changes: Replanned = field(default_factory=Replanned)
     refused: str | None = None
     without_driver: Sequence[str] = ()
+    elsewhere: Elsewhere | None = None
 
 
 async def replan(job: Job, tools: Tools, wanted: Wanted, nodes: Sequence[FulfilmentNode]) -> list[Rest]:
@@ -47,7 +52,7 @@ def total(rests: Sequence[Rest]) -> dict[str, int]:
 
 async def _node(job: Job, tools: Tools, wanted: Wanted, node: FulfilmentNode, *, seconds: float) -> Rest | None:
     """The node's day, read and searched again where it moved on meanwhile; None where nothing is published."""
-    refused: Conflict | None = None
+    refused: Refusal | None = None
     alone: Sequence[str] = ()
     for _ in range(ATTEMPTS):
         found = await _read(tools, wanted, node, seconds=seconds)
@@ -55,10 +60,11 @@ async def _node(job: Job, tools: Tools, wanted: Wanted, node: FulfilmentNode, *,
             return None
         alone = sorted(found.routes[id].reference for id in found.without_driver)
         try:
-            return Rest(node=node, changes=await _searched(job, tools, found, seconds=seconds), without_driver=alone)
-        except Conflict as conflict:
-            refused = conflict
-            if conflict.code != "PLAN_OUTDATED":
+            changes, elsewhere = await _searched(job, tools, found, seconds=seconds)
+            return Rest(node=node, changes=changes, without_driver=alone, elsewhere=elsewhere)
+        except Refusal as refusal:
+            refused = refusal
+            if refusal.code != "PLAN_OUTDATED":
                 break
     return Rest(node=node, refused=None if refused is None else refused.message, without_driver=alone)
 
@@ -72,16 +78,21 @@ async def _read(tools: Tools, wanted: Wanted, node: FulfilmentNode, *, seconds: 
         )
 
 
-async def _searched(job: Job, tools: Tools, found: UnderWay, *, seconds: float) -> Replanned:
+async def _searched(job: Job, tools: Tools, found: UnderWay, *, seconds: float) -> tuple[Replanned, Elsewhere | None]:
     problem = await posed(tools, found.loaded)
     if not problem.visits:
         await tools.database.run(lambda session: driverless.tell(session, found, now=clock.now()))
-        return Replanned()
-    task = RoutingTask(problem=problem, stop=StoppingRule(seconds=seconds, threads=THREADS))
+        return Replanned(), None
+    stop = StoppingRule(seconds=seconds, threads=THREADS)
+    task = RoutingTask(problem=problem, stop=stop, node=found.loaded.node.reference, job=str(job.id))
     (solution,) = [solution async for _, solution in side_by_side.solve(job, tools, [task])]
+    if isinstance(solution, Refusal):
+        raise solution
     answer = Answer(solution=solution, problem=problem)
     await asyncio.to_thread(require_valid, answer.problem, answer.solution)
     changes = await asyncio.to_thread(replanning.settled, found, answer)
-    return await tools.database.run(
+    done = await tools.database.run(
         lambda session: replanning.adopt(session, found=found, problem=problem, changes=changes, now=clock.now())
     )
+    driven = {route.vehicle_id: route.order for route in solution.routes}
+    return done, Elsewhere(loaded=found.loaded, problem=problem, orders=driven)

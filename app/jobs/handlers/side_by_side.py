@@ -18,15 +18,22 @@ from app.jobs.solving import RoutingTask
 from app.jobs.tools import Tools
 from app.models import Job, JobState
 from app.orchestration.jobs import parts
+from app.orchestration.jobs.policies import TERMINAL
 from app.solvers.routing.solution import RoutingSolution
 
 LOOK_EVERY_SECONDS = 0.25
 TELL_EVERY_LOOKS = 4
-ENDED_BADLY = (JobState.FAILED, JobState.CANCELLED)
+STOPPED = "STOPPED"
 
 
-async def solve(job: Job, tools: Tools, tasks: Sequence[RoutingTask]) -> AsyncIterator[tuple[int, RoutingSolution]]:
-    """Each task's index and answer, as they come. A single task is solved here, with all of this machine's slots."""
+async def solve(
+    job: Job, tools: Tools, tasks: Sequence[RoutingTask]
+) -> AsyncIterator[tuple[int, RoutingSolution | Refusal]]:
+    """Each task's index and answer, as they come, or why there is none: the others go on.
+
+    A single task is solved here, with all of this machine's slots. Once the job is asked to stop, a part that nobody
+    has begun is refused with STOPPED: to begin it takes longer than whoever asked wants to wait.
+    """
     if len(tasks) == 1:
         yield 0, await _alone(tools, tasks[0])
         return
@@ -39,7 +46,7 @@ async def solve(job: Job, tools: Tools, tasks: Sequence[RoutingTask]) -> AsyncIt
     helpers: set[asyncio.Task[None]] = set()
     try:
         async for index, sealed in _answers(job, tools, keys, [len(task.problem.visits) for task in tasks], helpers):
-            yield index, sealing.unseal(sealed, key=key)
+            yield index, sealed if isinstance(sealed, Refusal) else sealing.unseal(sealed, key=key)
     finally:
         for helper in helpers:
             helper.cancel()
@@ -47,15 +54,18 @@ async def solve(job: Job, tools: Tools, tasks: Sequence[RoutingTask]) -> AsyncIt
     await _forget(tools, job)
 
 
-async def _alone(tools: Tools, task: RoutingTask) -> RoutingSolution:
+async def _alone(tools: Tools, task: RoutingTask) -> RoutingSolution | Refusal:
     stop = replace(task.stop, threads=tools.settings.solver_processes)
     async with tools.slots:
-        return await solving.search(replace(task, stop=stop), asked=tools.asked, report=tools.report)
+        try:
+            return await solving.search(replace(task, stop=stop), asked=tools.asked, report=tools.report)
+        except Refusal as refusal:
+            return refusal
 
 
 async def _answers(
     job: Job, tools: Tools, keys: Sequence[uuid.UUID], sizes: Sequence[int], helpers: set[asyncio.Task[None]]
-) -> AsyncIterator[tuple[int, bytes]]:
+) -> AsyncIterator[tuple[int, bytes | Refusal]]:
     """The parts' answers as they come, helping along meanwhile."""
     open_parts, is_told, looks = set(keys), False, 0
     while open_parts:
@@ -66,12 +76,11 @@ async def _answers(
         await _help(job, tools, helpers)
         async with tools.database.reading() as session:
             found = await parts.states(session, keys)
-            ended = [part for part in open_parts if found[part].state is JobState.SUCCEEDED]
+            ended = [part for part in keys if part in open_parts and found[part].state in TERMINAL]
             answers = await parts.answers(session, ended)
-        _check(found)
         for part in ended:
             open_parts.discard(part)
-            yield keys.index(part), answers[part]
+            yield keys.index(part), answers[part] if part in answers else _refusal(found[part])
         if looks % TELL_EVERY_LOOKS == 0:
             await _tell(tools, [found[part] for part in keys], sizes)
         looks += 1
@@ -105,13 +114,14 @@ async def _help(job: Job, tools: Tools, helpers: set[asyncio.Task[None]]) -> Non
         helper.add_done_callback(helpers.discard)
 
 
-def _check(found: dict[uuid.UUID, Job]) -> None:
-    for part in found.values():
-        if part.state in ENDED_BADLY:
-            raise Refusal(
-                part.error_code or "PART_CANCELLED",
-                part.error_message or "A part of the problem was cancelled. Start the job again; nothing was changed.",
-            )
+def _refusal(part: Job) -> Refusal:
+    """Why a part has no answer."""
+    if part.state is JobState.CANCELLED and part.stop_asked_at is not None:
+        return Refusal(STOPPED, "The job was stopped before this was begun. Nothing was changed; plan it again.")
+    return Refusal(
+        part.error_code or "PART_CANCELLED",
+        part.error_message or "A part of the problem was cancelled. Nothing was changed. Start the job again.",
+    )
 
 
 async def _tell(tools: Tools, found: Sequence[Job], sizes: Sequence[int]) -> None:

@@ -18,6 +18,8 @@ from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.jobs.policies import JobEvent, next_state
 
+STOPPING = "Stopping."
+
 
 async def create(
     session: AsyncSession,
@@ -105,7 +107,7 @@ async def ask_to_stop(session: AsyncSession, job_id: uuid.UUID, *, actor: Princi
         raise NotFound("job", "with this id", field="jobId")
     if job.state is JobState.RUNNING:
         if job.stop_asked_at is None:
-            job.stop_asked_at = now
+            job.stop_asked_at, job.progress_message = now, STOPPING
             _log(session, job, type="job.stop_asked", actor=actor, now=now)
         return job
     cancel(session, job, now=now)
@@ -122,8 +124,8 @@ async def progress(session: AsyncSession, job_id: uuid.UUID, *, fraction: float,
     job = await _running(session, job_id)
     if job is None:
         return
-    job.progress_fraction = min(1.0, max(0.0, fraction))
-    job.progress_message = message
+    job.progress_fraction = round(min(1.0, max(0.0, fraction)), 4)
+    job.progress_message = message if job.stop_asked_at is None else f"{STOPPING} {message}"
     _log(session, job, type="job.progressed", actor=SYSTEM, now=now, data={"fraction": job.progress_fraction})
 
 

@@ -92,12 +92,18 @@ async def answers(session: AsyncSession, keys: Sequence[uuid.UUID]) -> Mapping[u
 
 
 async def ask_to_stop(session: AsyncSession, *, parent_id: uuid.UUID, now: datetime) -> None:
-    """Asks every part that has not ended to end with the best so far; one that waits starts, and ends at once."""
-    await session.execute(
-        update(Job)
-        .where(col(Job.parent_id) == parent_id, col(Job.state).not_in(TERMINAL), col(Job.stop_asked_at).is_(None))
-        .values(stop_asked_at=now)
+    """Asks every part that runs to end with the best so far; one that nobody has begun is cancelled."""
+    open_parts = await session.scalars(
+        select(Job)
+        .where(col(Job.parent_id) == parent_id, col(Job.state).not_in(TERMINAL))
+        .order_by(col(Job.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
+    for job in list(open_parts):
+        job.stop_asked_at = job.stop_asked_at or now
+        if job.state is JobState.QUEUED:
+            operations.cancel(session, job, now=now)
 
 
 async def clear(session: AsyncSession, *, parent_id: uuid.UUID, now: datetime) -> None:

@@ -2,7 +2,9 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, false, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,6 +41,17 @@ async def active(session: AsyncSession) -> list[FulfilmentNode]:
             select(FulfilmentNode).where(col(FulfilmentNode.is_active)).order_by(col(FulfilmentNode.reference))
         )
     )
+
+
+async def local_today(session: AsyncSession, *, reference: str | None, now: datetime) -> date:
+    """Today at the node with this reference; without one, where the day is youngest of all active nodes."""
+    statement = select(col(FulfilmentNode.time_zone)).distinct()
+    if reference is None:
+        statement = statement.where(col(FulfilmentNode.is_active))
+    else:
+        statement = statement.where(col(FulfilmentNode.reference) == reference)
+    zones = await session.scalars(statement)
+    return min((now.astimezone(ZoneInfo(zone)).date() for zone in zones), default=now.date())
 
 
 async def listed(session: AsyncSession, viewer: Principal, **arguments: Any) -> Page[FulfilmentNode]:

@@ -37,6 +37,24 @@ OrderResult = RowResult[uuid.UUID]
 PIN_DIGITS = 4
 
 
+# Columns of an order as people name what they hold; what is not here is named by its column.
+WORDS = {
+    "promised_start": "the promised window",
+    "promised_end": "the promised window",
+    "requested_start": "the requested window",
+    "requested_end": "the requested window",
+    "latitude": "the address",
+    "longitude": "the address",
+    "line1": "the address",
+    "line2": "the address",
+    "region": "the address",
+    "city": "the address",
+    "postal_code": "the address",
+    "country": "the address",
+    "lines": "the lines",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """What an order takes from where it is taken: the secret behind tracking links, and the one currency."""
@@ -239,11 +257,16 @@ def _locked(order: Order, touched: set[str]) -> UserError:
     return UserError(
         code="ORDER_LOCKED",
         message=(
-            f"Order {order.reference} is {order.state}, so that {', '.join(sorted(touched))} can no longer change."
+            f"Order {order.reference} is {order.state}, so that {_named(touched)} can no longer change."
             " Cancel it and send a new one, or change only the recipient and the instructions before pickup."
         ),
         field="reference",
     )
+
+
+def _named(columns: set[str]) -> str:
+    """What these columns hold, in a dispatcher's words."""
+    return ", ".join(sorted({WORDS.get(column, f"its {column.replace('_', ' ')}") for column in columns}))
 
 
 def _new_pin() -> str:

@@ -22,7 +22,13 @@ def streets(extract: Path) -> list[list[tuple[float, float]]]:
         raise Refusal(
             "EXTRA_MISSING", "Drawing streets needs the extra `roads`: pip install 'doorstep[roads]'."
         ) from None
-    return [line for line in _lines(osmium, extract) if len(line) > 1]
+    try:
+        return [line for line in _lines(osmium, extract) if len(line) > 1]
+    except (RuntimeError, ValueError) as error:
+        why = str(error).rstrip(".")
+        raise Refusal(
+            "EXTRACT_INVALID", f"{extract} is no road extract: {why}. Name a file that ends with .osm.pbf."
+        ) from error
 
 
 def _lines(osmium: Any, extract: Path) -> Iterator[list[tuple[float, float]]]:

@@ -3,23 +3,23 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.auth.principals import SYSTEM
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.core.wording import counted
 from app.models import (
     FulfilmentNode,
     Order,
     Plan,
-    PlanState,
     Route,
     RouteState,
     Shipment,
@@ -27,16 +27,17 @@ from app.models import (
     StopKind,
     StopShipment,
 )
+from app.models.base import Json
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
 from app.orchestration.exceptions import operations as exceptions
-from app.orchestration.plans import policies, whynot
+from app.orchestration.plans import elsewhere, whynot
+from app.orchestration.plans.elsewhere import Reasons
 from app.orchestration.plans.legs import Leg, Walk, walk
 from app.orchestration.plans.loaded import GRAMS_PER_KG, MILLILITRES_PER_LITRE, Drop, Loaded
 from app.orchestration.plans.queries import of_job
 from app.orchestration.plans.totals import money
 from app.orchestration.routes import pauses
-from app.orchestration.routes import policies as routes
 from app.orchestration.writing import insert_all, one_of, update_all
 from app.solvers.routing import solution as routing
 from app.solvers.routing.problem import RoutingProblem, Vehicle
@@ -46,10 +47,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A checked solution, and the problem that it solves."""
+    """A checked solution, and the problem that it solves. `elsewhere`: why published routes' vans take no more.
+
+    That is by visit, and of so many `other_vehicles`.
+    """
 
     solution: routing.RoutingSolution
     problem: RoutingProblem
+    elsewhere: Reasons = field(default_factory=dict)
+    other_vehicles: int = 0
 
     @cached_property
     def vehicles(self) -> Mapping[str, Vehicle]:
@@ -60,7 +66,7 @@ class Answer:
 async def adopt(
     session: AsyncSession, *, loaded: Loaded, answer: Answer, job_id: uuid.UUID, currency: str, now: datetime
 ) -> list[Plan]:
-    """Writes a draft for each day, once per job and node; earlier drafts of the node's days are superseded.
+    """Writes a draft for each day, once per job and node; earlier drafts stay beside it until one is published.
 
     The first day's plan is there even if it has no routes, and tells what is on none. Refuses with PLAN_OUTDATED where
     a shipment changed since it was loaded.
@@ -72,7 +78,7 @@ async def adopt(
     if loaded.node.id in earlier:
         return earlier[loaded.node.id]
     await _check_unchanged(session, loaded)
-    await _supersede(session, loaded)
+    left = _left_out(loaded, answer)
     by_day: defaultdict[date, list[routing.Route]] = defaultdict(list)
     by_day[loaded.day] = []
     for route in answer.solution.routes:
@@ -80,6 +86,7 @@ async def adopt(
     plans = []
     for day, found in sorted(by_day.items()):
         plan = _plan(loaded, answer, day, found, job_id=job_id, currency=currency, now=now)
+        plan.unassigned = [reason for _, reason in left] if day == loaded.day else []
         session.add(plan)
         await session.flush()
         await _write_routes(session, plan, found, loaded, answer, now=now)
@@ -89,13 +96,24 @@ async def adopt(
             subject=subject_of(plan, loaded.node),
             actor=SYSTEM,
             now=now,
-            summary=f"{len(found)} routes were drafted at {loaded.node.reference} for {day}.",
+            summary=f"Drafted at {loaded.node.reference} for {day}: {counted(len(found), 'route')}.",
             data={"routes": len(found), "unassigned": len(plan.unassigned)},
         )
         plans.append(plan)
-    await _explain(session, loaded, answer.solution, now=now)
+    await _explain(session, left, now=now)
     await session.flush()
     return plans
+
+
+def _left_out(loaded: Loaded, answer: Answer) -> list[tuple[Shipment, Json]]:
+    on = {stop.visit_id: route.vehicle_id for route in answer.solution.routes for stop in route.stops}
+    return elsewhere.completed(
+        whynot.left_out(loaded, answer.solution.unserved, on),
+        loaded,
+        vehicles=len(answer.problem.vehicles),
+        others=answer.elsewhere,
+        other_vehicles=answer.other_vehicles,
+    )
 
 
 def subject_of(plan: Plan, node: FulfilmentNode) -> Subject:
@@ -114,31 +132,6 @@ async def _check_unchanged(session: AsyncSession, loaded: Loaded) -> None:
         )
 
 
-async def _supersede(session: AsyncSession, loaded: Loaded) -> None:
-    drafts = await session.scalars(
-        select(Plan)
-        .where(
-            col(Plan.node_id) == loaded.node.id,
-            col(Plan.date) >= loaded.day,
-            col(Plan.date) < loaded.day + timedelta(days=loaded.days),
-            col(Plan.state) == PlanState.DRAFT,
-        )
-        .order_by(col(Plan.id))
-        .with_for_update(key_share=True)
-    )
-    keys = []
-    for draft in list(drafts):
-        draft.state = policies.next_state(draft, policies.PlanEvent.SUPERSEDE)
-        draft.version += 1
-        keys.append(draft.id)
-    cancelled = routes.NEXT[RouteState.DRAFT, routes.RouteEvent.CANCEL]
-    await session.execute(
-        update(Route)
-        .where(col(Route.plan_id).in_(keys), col(Route.state) == RouteState.DRAFT)
-        .values(state=cancelled, version=col(Route.version) + 1)
-    )
-
-
 def _plan(
     loaded: Loaded,
     answer: Answer,
@@ -149,7 +142,7 @@ def _plan(
     currency: str,
     now: datetime,
 ) -> Plan:
-    is_first, solution = day == loaded.day, answer.solution
+    solution = answer.solution
     bound = solution.quality.bound if loaded.days == 1 else None
     return Plan(
         node_id=loaded.node.id,
@@ -164,7 +157,6 @@ def _plan(
         solve_seconds=solution.quality.seconds,
         iterations=solution.quality.iterations,
         bound_minor=None if bound is None else int(bound),
-        unassigned=[reason for _, reason in whynot.left_out(loaded, solution)] if is_first else [],
         created_at=now,
     )
 
@@ -248,9 +240,8 @@ def stop_row(route_id: uuid.UUID, drop: Drop, leg: Leg, sequence: int, loaded: L
     }
 
 
-async def _explain(session: AsyncSession, loaded: Loaded, solution: routing.RoutingSolution, *, now: datetime) -> None:
+async def _explain(session: AsyncSession, left_out: Sequence[tuple[Shipment, Json]], *, now: datetime) -> None:
     """Opens a case for each shipment that is on no route, and tells its order why."""
-    left_out = list(whynot.left_out(loaded, solution))
     reasons = {shipment.order_id: whynot.of_order(reason) for shipment, reason in left_out}
     rows = [{"id": order_id, "unassigned": reason} for order_id, reason in sorted(reasons.items())]
     await update_all(session, Order, rows)

@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.principals import SYSTEM
+from app.core.wording import counted
 from app.models import FulfilmentNode, Route, Shipment, Stop
 from app.orchestration.etas import operations as etas
 from app.orchestration.events import log
 from app.orchestration.plans import operations, published, queries
 from app.orchestration.plans.acquaintance import acquainted
+from app.orchestration.plans.elsewhere import Elsewhere
 from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.plans.published import Driven, Published
 from app.orchestration.policies import queries as rules
@@ -33,11 +35,15 @@ MOST_ROUTES_TRIED = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """What was worked out: the routes that change, as they will be driven, and the drops that found a place."""
+    """What was worked out: the routes that change, as they will be driven, and the drops that found a place.
+
+    `elsewhere`: all these routes, for those that found none.
+    """
 
     problem: RoutingProblem
     routes: Mapping[str, routing.Route] = field(default_factory=dict)
     drops: Mapping[str, Sequence[Drop]] = field(default_factory=dict)
+    elsewhere: Elsewhere | None = None
 
 
 async def joinable(
@@ -100,7 +106,13 @@ def places(found: Published, problem: RoutingProblem) -> Joined:
         if spot is not None and spot.cost <= visit.unserved_penalty:
             plan.place(spot)
             joined[spot.vehicle_id].append(late[visit.id])
-    return Joined(problem=problem, routes={id: plan.routes[id] for id in joined}, drops=dict(joined))
+    driven = {id: route.order for id, route in plan.routes.items()}
+    return Joined(
+        problem=problem,
+        routes={id: plan.routes[id] for id in joined},
+        drops=dict(joined),
+        elsewhere=Elsewhere(loaded=found.loaded, problem=problem, orders=driven),
+    )
 
 
 async def adopt(session: AsyncSession, *, found: Published, joined: Joined, now: datetime) -> int:
@@ -136,6 +148,6 @@ def _changed(route: Route, drops: Sequence[Drop], *, now: datetime) -> dict[str,
         route,
         type="route.changed",
         now=now,
-        summary=f"{len(references)} late shipments joined route {route.reference}.",
+        summary=f"{counted(len(references), 'late shipment')} joined route {route.reference}.",
         data={"reason": "LATE_ORDERS", "joined": references},
     )

@@ -1,7 +1,7 @@
 """What one plan of one node is made from: its vans with their drivers, and what they have to bring. Plain data."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -40,29 +40,48 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Crew:
+    """A vehicle with those who drive it, by reference, and those who cannot have it: it is another's meanwhile."""
+
+    vehicle: Vehicle
+    drivers: Sequence[Driver]
+    left_out: Sequence[tuple[Driver, Driver]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Van:
     """A vehicle with its driver on one day of the horizon, free from `free_from` on, and no longer than `free_until`.
 
     `route_id`: the published route that it drives then, to which more may be added, but for one that has left: that
-    is `standing` somewhere, and what it does not carry it cannot bring, but it can collect more.
+    is `standing` somewhere, and what it does not carry it cannot bring, but it can collect more. `slot`: which of the
+    day's pauses between its routes, and of its drivers' shifts; `is_followed` by another of its routes.
     """
 
     vehicle: Vehicle
     driver: Driver
     free_from: datetime
     day_index: int = 0
+    slot: int = 0
     free_until: datetime | None = None
+    is_followed: bool = False
     route_id: uuid.UUID | None = None
     standing: Standing | None = None
 
     @property
     def id(self) -> str:
         """The vehicle of the problem."""
-        return f"{self.vehicle.id}@{self.day_index}" if self.route_id is None else str(self.route_id)
+        if self.route_id is not None:
+            return str(self.route_id)
+        return f"{self.vehicle.id}@{self.day_index}" + (f".{self.slot}" if self.slot else "")
+
+    def covers(self, at: datetime) -> bool:
+        """Whether the van is free then."""
+        return self.free_from <= at and (self.free_until is None or at < self.free_until)
 
     def ends_anywhere(self, rules: Planning) -> bool:
         """Whether its route ends with its last service; it does not where another route of the vehicle follows."""
-        return rules.ends_anywhere(self.vehicle.kind) and self.free_until is None
+        is_followed = self.is_followed or (self.route_id is not None and self.free_until is not None)
+        return rules.ends_anywhere(self.vehicle.kind) and not is_followed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +122,10 @@ class Drop:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What one plan is made from: `days` days from `day` on."""
+    """What one plan is made from: `days` days from `day` on.
+
+    `crews`: the node's vans with whoever drives them; `absent` drivers, by reference, do not.
+    """
 
     node: FulfilmentNode
     day: date
@@ -113,6 +135,8 @@ class Loaded:
     days: int = 1
     planning: Planning = field(default_factory=Planning)
     promises: Promises = field(default_factory=Promises)
+    crews: Sequence[Crew] = ()
+    absent: Collection[str] = ()
 
     @cached_property
     def midnight(self) -> datetime:

@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from app.auth.principals import Principal
 from app.core.errors import Conflict, NotFound
+from app.core.wording import counted
 from app.models import (
     Decision,
     DecisionKind,
     FulfilmentNode,
     Order,
     Plan,
+    PlanState,
     Route,
+    RouteState,
     Shipment,
     ShipmentState,
     Stop,
@@ -42,21 +45,19 @@ from app.orchestration.writing import one_of, update_all
 async def publish(
     session: AsyncSession, *, plan_id: uuid.UUID, expected_version: int, actor: Principal, now: datetime
 ) -> Plan:
-    """Publishes a draft. Refuses a stale version, a plan that is no draft, and one that the day has overtaken.
+    """Publishes a draft; other drafts of its node and day are superseded.
 
-    A shipment that was cancelled since leaves its stop; any other change refuses with PLAN_OUTDATED.
+    Refuses a stale version, a plan that is no draft, and one that the day has overtaken. A shipment that was cancelled
+    since leaves its stop; any other change refuses with PLAN_OUTDATED.
     """
-    plan = await session.scalar(
-        select(Plan)
-        .where(col(Plan.id) == plan_id, visible(actor))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
+    locked = await _locked_plans(session, plan_id, actor)
+    plan = locked.pop(plan_id, None)
     if plan is None:
         raise NotFound("plan", "with this id", field="planId")
     policies.check_version(plan, expected_version)
     plan.state = policies.next_state(plan, policies.PlanEvent.PUBLISH)
     plan.version, plan.published_at = plan.version + 1, now
+    await _supersede(session, list(locked.values()))
     shipments = await _locked_shipments(session, plan)
     drafts = list(
         await session.scalars(select(Route).where(col(Route.plan_id) == plan.id).order_by(col(Route.reference)))
@@ -69,6 +70,33 @@ async def publish(
     await _record(session, plan, node, drafts, actor=actor, now=now)
     await session.flush()
     return plan
+
+
+async def _locked_plans(session: AsyncSession, plan_id: uuid.UUID, actor: Principal) -> dict[uuid.UUID, Plan]:
+    """The plan and the other drafts of its node and day, locked in the order of their ids."""
+    mine = select(col(Plan.node_id), col(Plan.date)).where(col(Plan.id) == plan_id)
+    beside = tuple_(col(Plan.node_id), col(Plan.date)).in_(mine) & (col(Plan.state) == PlanState.DRAFT)
+    found = await session.scalars(
+        select(Plan)
+        .where(visible(actor), or_(col(Plan.id) == plan_id, beside))
+        .order_by(col(Plan.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {plan.id: plan for plan in found}
+
+
+async def _supersede(session: AsyncSession, drafts: Sequence[Plan]) -> None:
+    """Their routes will not be driven."""
+    for draft in drafts:
+        draft.state = policies.next_state(draft, policies.PlanEvent.SUPERSEDE)
+        draft.version += 1
+    cancelled = routes.NEXT[RouteState.DRAFT, routes.RouteEvent.CANCEL]
+    await session.execute(
+        update(Route)
+        .where(col(Route.plan_id).in_([draft.id for draft in drafts]), col(Route.state) == RouteState.DRAFT)
+        .values(state=cancelled, version=col(Route.version) + 1)
+    )
 
 
 async def _locked_shipments(session: AsyncSession, plan: Plan) -> defaultdict[uuid.UUID, list[tuple[Stop, Shipment]]]:
@@ -160,7 +188,7 @@ def _published(route: Route, stops: int, *, actor: Principal, now: datetime) -> 
         subject=subjects.of_route(route),
         actor=actor,
         now=now,
-        summary=f"Route {route.reference} was published with {stops} stops.",
+        summary=f"Route {route.reference} was published with {counted(stops, 'stop')}.",
         data={"version": route.version, "stops": stops, "plannedStart": route.planned_start.isoformat()},
     )
 
@@ -181,7 +209,13 @@ def _next(shipment: Shipment) -> ShipmentState:
     try:
         return next_state(shipment, ShipmentEvent.PLAN)
     except Conflict as refusal:
-        raise Conflict("PLAN_OUTDATED", f"{refusal.message} Plan the routes again.", field="planId") from refusal
+        state = shipment.state.value.replace("_", " ").lower()
+        raise Conflict(
+            "PLAN_OUTDATED",
+            f"Shipment {shipment.reference} is {state} since this plan was drafted, and cannot go on its routes."
+            " Plan the routes again.",
+            field="planId",
+        ) from refusal
 
 
 def planned(shipment: Shipment, stop: Stop, route: Route, *, actor: Principal, now: datetime) -> dict[str, Any]:
@@ -255,6 +289,6 @@ async def _record(
         subject=subject_of(plan, node),
         actor=actor,
         now=now,
-        summary=f"{len(published)} routes were published at {node.reference} for {plan.date}.",
+        summary=f"Published at {node.reference} for {plan.date}: {counted(len(published), 'route')}.",
         data={"version": plan.version, "routes": len(published)},
     )

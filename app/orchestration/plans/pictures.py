@@ -12,6 +12,7 @@ from sqlmodel import col
 from app.auth.principals import Principal
 from app.core.errors import NotFound
 from app.core.geo import Point
+from app.core.wording import counted
 from app.models import FulfilmentNode, Order, Plan, Route, Shipment, Stop, StopState, Vehicle
 from app.orchestration.plans.base_map import streets
 from app.orchestration.plans.drawn import DrawnPause, DrawnPlan, DrawnRoute, DrawnStop
@@ -47,8 +48,9 @@ def _figures(plan: Plan, totals: Totals, routes: Sequence[DrawnRoute]) -> str:
     stops = sum(len(route.stops) for route in routes)
     kilometres, cost = totals.distance_metres / 1_000, totals.cost_minor / 100
     late = f", {totals.late_stops} late" if totals.late_stops else ""
+    served = f"{counted(stops, 'stop')} on {counted(len(routes), 'route')}"
     return (
-        f"{stops} stops on {len(routes)} routes, {kilometres:,.0f} km, {cost:,.2f} {plan.currency}{late},"
+        f"{served}, {kilometres:,.0f} km, {cost:,.2f} {plan.currency}{late},"
         f" {len(plan.unassigned)} on none ({plan.state.value.lower()})"
     )
 

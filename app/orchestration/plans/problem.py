@@ -50,11 +50,11 @@ def pose(loaded: Loaded) -> RoutingProblem:
     """The routing problem: place 0 is the node, and doors within about ten metres are one place."""
     found = (vans.vehicle_of(van, loaded) for van in loaded.vans)
     vehicles = tuple(vehicle for vehicle in found if vehicle is not None)
-    fleet = _fleet(loaded, vehicles)
+    fleet, earliest = _fleet(loaded, vehicles), _earliest(loaded, vehicles)
     return RoutingProblem(
         locations=tuple(Location(latitude=point.latitude, longitude=point.longitude) for point in loaded.places),
         vehicles=vehicles,
-        visits=tuple(_visit(drop, loaded, fleet) for drop in loaded.drops),
+        visits=tuple(_visit(drop, loaded, fleet, earliest) for drop in loaded.drops),
         road=ROAD,
         roads=vans.roads(loaded.planning),
         together=company.together(loaded.drops, loaded.planning),
@@ -82,8 +82,14 @@ def _fleet(loaded: Loaded, vehicles: tuple[Vehicle, ...]) -> Fleet:
     )
 
 
-def _visit(drop: Drop, loaded: Loaded, fleet: Fleet) -> Visit:
-    window, rules, visit = drop_window(drop, now=loaded.now), loaded.planning, str(drop.order.id)
+def _earliest(loaded: Loaded, vehicles: tuple[Vehicle, ...]) -> datetime:
+    """Before this nothing can be served: it is past, of another day, or before any vehicle may leave."""
+    leaves = min((vehicle.shift.start_seconds for vehicle in vehicles), default=0)
+    return max(loaded.now, loaded.midnight, loaded.midnight + timedelta(seconds=leaves))
+
+
+def _visit(drop: Drop, loaded: Loaded, fleet: Fleet, earliest: datetime) -> Visit:
+    window, rules, visit = drop_window(drop, earliest=earliest), loaded.planning, str(drop.order.id)
     seconds = drop.order.service_seconds if drop.service_seconds is None else drop.service_seconds
     penalty = UNSERVED_MINOR * (1 + drop.order.priority / 100)
     is_begun = drop.service_seconds is not None
@@ -161,18 +167,18 @@ def _visit_days(drop: Drop, loaded: Loaded) -> frozenset[int] | None:
     return frozenset(index for index, named in days.items() if named in found.weekdays) or None
 
 
-def drop_window(drop: Drop, *, now: datetime) -> tuple[datetime, datetime] | None:
-    """When the drop may be served; None where that is over already, and it is only late by any route.
+def drop_window(drop: Drop, *, earliest: datetime) -> tuple[datetime, datetime] | None:
+    """When the drop may be served; None where that is over before `earliest`, and it is only late by any route.
 
     After a failed attempt the promise is broken: any time of the day from when the next attempt may start. The van may
     leave before that where it is to collect goods: nothing is missing on board.
     """
     again = [each.not_before for each in drop.shipments if each.attempt_count and each.not_before is not None]
-    if drop.is_collection and max(again, default=now) > now:
+    if drop.is_collection and max(again, default=earliest) > earliest:
         return max(again), max(again) + LONGEST_WAIT
     start = max(shipment.window_start for shipment in drop.shipments)
     end = min(shipment.window_end for shipment in drop.shipments)
-    if end <= max(now, start) or any(shipment.attempt_count for shipment in drop.shipments):
+    if end <= max(earliest, start) or any(shipment.attempt_count for shipment in drop.shipments):
         return None
     return start, end
 

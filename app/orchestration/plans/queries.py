@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,7 +16,6 @@ from app.auth.principals import STAFF, Principal, PrincipalKind
 from app.models import (
     Carrier,
     CarrierKind,
-    Driver,
     FulfilmentNode,
     Order,
     Plan,
@@ -25,10 +25,11 @@ from app.models import (
     ShipmentState,
     Stop,
     StopShipment,
-    Vehicle,
 )
 from app.orchestration import reading
 from app.orchestration.nodes.policies import at_minute
+from app.orchestration.paging import Page, page
+from app.orchestration.plans import availability
 from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.homecoming import Homecoming, homecomings
 from app.orchestration.plans.loaded import Drop, Loaded, Van
@@ -47,6 +48,19 @@ def visible(viewer: Principal) -> ColumnElement[bool]:
 async def by_ids(session: AsyncSession, viewer: Principal, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Plan]:
     """The plans with these keys."""
     return await reading.by_id(session, select(Plan).where(col(Plan.id).in_(ids), visible(viewer)))
+
+
+async def listed(
+    session: AsyncSession, viewer: Principal, *, day: date | None, node: str | None, **arguments: Any
+) -> Page[Plan]:
+    """One page of the plans of a local day, or of all, at one node (by reference) or at all; newest first."""
+    statement = select(Plan).where(visible(viewer))
+    if day is not None:
+        statement = statement.where(col(Plan.date) == day)
+    if node is not None:
+        mine = select(col(FulfilmentNode.id)).where(col(FulfilmentNode.reference) == node)
+        statement = statement.where(col(Plan.node_id).in_(mine))
+    return await page(session, statement, key_columns=[Plan.id], descending=True, **arguments)
 
 
 async def of_job(session: AsyncSession, *, job_id: uuid.UUID) -> dict[uuid.UUID, list[Plan]]:
@@ -100,8 +114,10 @@ async def to_plan(
     ends = at_minute(day + timedelta(days=days), 0, zone=ZoneInfo(node.time_zone))
     policy = await rules.current(session)
     home = await homecomings(session, node=node, planning=policy.planning)
-    vans = await _vans(session, node, _busy(home), leave_after=leave_after, absent=absent)
-    drafted = await _drafted(session, node, day, days) if policy.planning.change_minor else {}
+    crews = await availability.crews(session, node, absent=absent)
+    busy = await availability.commitments(session, node, home, now=now)
+    vans = availability.vans_of(crews, busy, node=node, day=day, days=days, leave_after=leave_after)
+    drafted = await _drafted(session, node, day, days, vans) if policy.planning.change_minor else {}
     drops = await acquainted(
         session, node=node, drops=await _drops(session, node, ends, home), rules=policy.planning, now=now
     )
@@ -110,17 +126,21 @@ async def to_plan(
         day=day,
         days=days,
         drops=[replace(drop, drafted=drafted.get(drop.order.id)) for drop in drops],
-        vans=[replace(van, day_index=index) for index in range(days) for van in vans],
+        vans=vans,
+        crews=crews,
+        absent=absent,
         now=now,
         planning=policy.planning,
         promises=policy.promises,
     )
 
 
-async def _drafted(session: AsyncSession, node: FulfilmentNode, day: date, days: int) -> dict[uuid.UUID, str]:
-    """Order -> the vehicle of the problem that the node's drafts of these days have for it."""
+async def _drafted(
+    session: AsyncSession, node: FulfilmentNode, day: date, days: int, vans: Sequence[Van]
+) -> dict[uuid.UUID, str]:
+    """Order -> the vehicle of the problem that the node's latest drafts of these days have for it."""
     found = await session.execute(
-        select(col(Stop.order_id), col(Route.vehicle_id), col(Plan.date))
+        select(col(Stop.order_id), Route, Plan)
         .join(Route, col(Route.id) == col(Stop.route_id))
         .join(Plan, col(Plan.id) == col(Route.plan_id))
         .where(
@@ -129,45 +149,25 @@ async def _drafted(session: AsyncSession, node: FulfilmentNode, day: date, days:
             col(Plan.date) >= day,
             col(Plan.date) < day + timedelta(days=days),
         )
+        .order_by(col(Plan.id))
     )
-    return {order_id: f"{vehicle_id}@{(planned - day).days}" for order_id, vehicle_id, planned in found.all()}
+    rows = found.all()
+    newest = {plan.date: plan.id for _, _, plan in rows}
+    ids = {
+        order_id: _id_on(vans, route, (plan.date - day).days)
+        for order_id, route, plan in rows
+        if newest[plan.date] == plan.id
+    }
+    return {order_id: id for order_id, id in ids.items() if id is not None}
 
 
-def _busy(home: Mapping[uuid.UUID, Homecoming]) -> dict[uuid.UUID, datetime]:
-    """Vehicle -> when it is back from the last of its current routes."""
-    busy: dict[uuid.UUID, datetime] = {}
-    for back in home.values():
-        busy[back.vehicle_id] = max(back.at, busy.get(back.vehicle_id, back.at))
-    return busy
-
-
-async def _vans(
-    session: AsyncSession,
-    node: FulfilmentNode,
-    busy: dict[uuid.UUID, datetime],
-    *,
-    leave_after: datetime,
-    absent: Collection[str],
-) -> list[Van]:
-    """The node's vehicles, each with the first of its drivers."""
-    found = await session.execute(
-        select(Vehicle, Driver)
-        .join(
-            Driver, and_(col(Driver.vehicle_id) == col(Vehicle.id), col(Driver.carrier_id) == col(Vehicle.carrier_id))
-        )
-        .where(
-            col(Vehicle.node_id) == node.id,
-            col(Vehicle.is_active),
-            col(Driver.is_active),
-            col(Driver.reference).not_in(absent),
-        )
-        .order_by(col(Vehicle.registration), col(Driver.reference))
+def _id_on(vans: Sequence[Van], route: Route, day_index: int) -> str | None:
+    """The vehicle of the problem that a draft's route is driven with: its van on that day, and with its driver."""
+    same = [van for van in vans if van.vehicle.id == route.vehicle_id and van.day_index == day_index]
+    best = min(
+        same, key=lambda van: (van.driver.id != route.driver_id, not van.covers(route.planned_start)), default=None
     )
-    vans: dict[uuid.UUID, Van] = {}
-    for vehicle, driver in found.all():
-        free_from = max(leave_after, busy.get(vehicle.id, leave_after))
-        vans.setdefault(vehicle.id, Van(vehicle=vehicle, driver=driver, free_from=free_from))
-    return list(vans.values())
+    return None if best is None else best.id
 
 
 async def _drops(

@@ -17,6 +17,7 @@ from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
 from app.core.errors import Conflict
+from app.core.wording import counted
 from app.models import Route, RouteState, Shipment, Stop, StopState
 from app.orchestration.etas import operations as etas
 from app.orchestration.events import log, subjects
@@ -292,7 +293,7 @@ def _moved(drop: Drop, found: UnderWay, route: Route, *, actor: Principal, now: 
         subject=subjects.of_shipment(shipment, route_id=route.id),
         actor=actor,
         now=now,
-        summary=f"{_references([drop])} goes on route {route.reference} instead of {before.reference}.",
+        summary=f"{', '.join(_references([drop]))} goes on route {route.reference} instead of {before.reference}.",
         data={"state": shipment.state.value, "route": route.reference, "before": before.reference},
     )
 
@@ -354,7 +355,8 @@ def _told(route: Route, changes: Settled, id: str, found: UnderWay, *, is_over: 
         route,
         type="route.cancelled" if is_over else "route.changed",
         now=now,
-        summary=f"Route {route.reference} was planned anew: {_goods(came)} shipments came, {_goods(went)} went"
+        summary=f"Route {route.reference} was planned anew:"
+        f" {counted(_goods(came), 'shipment')} came, {_goods(went)} went"
         + (f"; {driver.name} drives it." if driver else "."),
         data=data | ({"driver": driver.reference} if driver else {}),
         actor=changes.actor,

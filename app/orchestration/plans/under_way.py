@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.geo import Point
 from app.models import Driver, FulfilmentNode, PauseKind, Route, Stop, StopState
-from app.orchestration.plans import published, queries
+from app.orchestration.plans import availability, published, queries
 from app.orchestration.plans.acquaintance import acquainted
 from app.orchestration.plans.loaded import MARGIN, Drop, Loaded, Standing, Van
 from app.orchestration.plans.published import Driven, Published
@@ -60,7 +61,7 @@ async def under_way(
     stops, goods = await published.open_stops(session, [each.route for each in published_routes])
     entangled = published.entangled(goods)
     driven = [each for each in published_routes if each.id not in entangled]
-    stand_ins = _stand_ins(driven, fresh.vans, absent, taken={each.route.driver_id for each in published_routes})
+    stand_ins = _stand_ins(driven, fresh, absent, taken={each.route.driver_id for each in published_routes})
     lost = {each.id for each in driven if each.id not in stand_ins and not _is_there(each, absent)}
     road = await recorded(session, node=node, driven=driven)
     planning = (await rules.current(session)).planning
@@ -113,13 +114,25 @@ def _is_there(driven: Driven, absent: Collection[str]) -> bool:
 
 
 def _stand_ins(
-    driven: Sequence[Driven], fresh: Sequence[Van], absent: Collection[str], *, taken: Collection[uuid.UUID | None]
+    driven: Sequence[Driven], fresh: Loaded, absent: Collection[str], *, taken: Collection[uuid.UUID | None]
 ) -> dict[str, Driver]:
     """Whoever else drives the vehicle of a route whose driver is out, and is not `taken` by another route."""
-    free = {van.vehicle.id: van.driver for van in fresh if van.driver.id not in taken}
-    return {
-        each.id: free[each.vehicle.id] for each in driven if each.vehicle.id in free and not _is_there(each, absent)
+    free = {
+        crew.vehicle.id: [driver for driver in crew.drivers if driver.id not in taken]
+        for crew in fresh.crews
+        if any(driver.id not in taken for driver in crew.drivers)
     }
+    return {
+        each.id: max(free[each.vehicle.id], key=partial(_time_on, each.route, fresh))
+        for each in driven
+        if each.vehicle.id in free and not _is_there(each, absent)
+    }
+
+
+def _time_on(route: Route, fresh: Loaded, driver: Driver) -> timedelta:
+    """How much of the route lies in the driver's shift."""
+    starts, ends = availability.shift_of(driver, fresh.day, ZoneInfo(fresh.node.time_zone))
+    return min(ends, route.planned_end) - max(starts, route.planned_start)
 
 
 def _is_free(drop: Drop, stops: Mapping[str, Sequence[Stop]]) -> bool:

@@ -1,6 +1,6 @@
 """What a plan says of each shipment that it leaves out: why, and what would help. Pure: no clock, no database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from app.models import Severity, Shipment
 from app.models.base import Json
@@ -10,18 +10,17 @@ from app.orchestration.exceptions.policies import UNPLANNED
 from app.orchestration.plans import changes
 from app.orchestration.plans.loaded import Loaded
 from app.orchestration.plans.wording import references
-from app.solvers.routing.solution import RoutingSolution, Unserved
+from app.solvers.routing.solution import Unserved
 
 # What an order keeps of the reason; the plan also knows the shipment and its best vehicle.
 OF_ORDER = ("code", "detail", "refusedBy", "ruledOut", "cheapestRelaxation")
 
 
-def left_out(loaded: Loaded, solution: RoutingSolution) -> Iterator[tuple[Shipment, Json]]:
-    """Each shipment on no route, with the reason as plans keep it."""
-    on = {stop.visit_id: route.vehicle_id for route in solution.routes for stop in route.stops}
-    for unserved in solution.unserved:
-        for shipment in loaded.drops_by_id[unserved.visit_id].shipments:
-            yield shipment, _reason(unserved, shipment, loaded, on)
+def left_out(loaded: Loaded, unserved: Iterable[Unserved], on: Mapping[str, str]) -> Iterator[tuple[Shipment, Json]]:
+    """Each shipment on no route, with the reason as plans keep it. `on`: visit -> the vehicle of its route."""
+    for each in unserved:
+        for shipment in loaded.drops_by_id[each.visit_id].shipments:
+            yield shipment, _reason(each, shipment, loaded, on)
 
 
 def of_order(reason: Json) -> Json:

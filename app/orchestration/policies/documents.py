@@ -99,6 +99,15 @@ class Lunch(Part):
     from_minute: Annotated[int, Field(ge=0, lt=1_440)] = 690
     to_minute: Annotated[int, Field(ge=0, lt=1_440)] = 840
 
+    @model_validator(mode="after")
+    def _begins_between(self) -> Self:
+        if self.to_minute < self.from_minute:
+            raise ValueError(
+                f"it begins between fromMinute {self.from_minute} and toMinute {self.to_minute}, which is earlier;"
+                " write a toMinute after the fromMinute"
+            )
+        return self
+
 
 class TrafficBand(Part):
     """How fast traffic flows from a minute of the local day on, until the next band: 0.5 doubles travel times."""
@@ -178,7 +187,10 @@ class Planning(Part):
     def _traffic_covers_the_day(self) -> Self:
         starts = [band.from_minute for band in self.traffic]
         if starts and (starts[0] != 0 or starts != sorted(set(starts))):
-            raise ValueError(f"the traffic bands begin at {starts}; the first begins at 0, each later than the last")
+            found = ", ".join(str(start) for start in starts)
+            raise ValueError(
+                f"the traffic bands begin at minutes {found}; write the first at 0, each later than the last"
+            )
         return self
 
     @model_validator(mode="after")
@@ -372,4 +384,7 @@ def merged(document: Json, changes: Json) -> Json:
 
 def _sentence(fault: Any) -> str:
     path = ".".join(str(part) for part in fault["loc"]) or "document"
-    return f"{path}: {fault['msg']} (got {str(fault['input'])[:80]!r})."
+    words = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error" or isinstance(fault["input"], dict | list):
+        return f"{path}: {words}."  # the words name the value; the whole part of the document would not help
+    return f"{path}: {words} (got {str(fault['input'])[:80]!r})."

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.auth.principals import SYSTEM, Principal
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, NotFound, Refusal
 from app.core.ids import new_id
-from app.models import Policy
+from app.models import Driver, Policy
 from app.models.base import Json
 from app.orchestration.events import log
 from app.orchestration.events.log import Subject
@@ -83,9 +85,11 @@ async def update(
             f"Policy {name} is at version {before.version}, not {expected_version}. Read it and change it again.",
             field="expectedVersion",
         )
-    document = parse(merged(before.document, changes)).to_json()
+    read = parse(merged(before.document, changes))
+    document = read.to_json()
     if document == before.document:
         return before
+    await _check_drivers(session, read, known=parse(before.document))
     return await _next_version(
         session,
         name=name,
@@ -96,6 +100,22 @@ async def update(
         actor=actor,
         now=now,
     )
+
+
+async def _check_drivers(session: AsyncSession, document: PolicyDocument, *, known: PolicyDocument) -> None:
+    """Refuses a territory that names a driver nobody knows, unless it has done so before: drivers come and go."""
+    before = {driver for territory in known.planning.driver_territories for driver in territory.drivers}
+    for number, territory in enumerate(document.planning.driver_territories):
+        named = [driver for driver in territory.drivers if driver not in before]
+        found = set(await session.scalars(select(col(Driver.reference)).where(col(Driver.reference).in_(named))))
+        for driver in named:
+            if driver not in found:
+                raise Refusal(
+                    "POLICY_INVALID",
+                    f"The territory {territory.name} names the driver {driver!r}, whom nobody knows."
+                    " Correct the reference, or send the driver first.",
+                    field=f"document.planning.driverTerritories.{number}.drivers",
+                )
 
 
 async def _next_version(

@@ -199,7 +199,7 @@ def test_a_kind_that_ends_anywhere_does_so_and_collects_nothing() -> None:
     assert [vehicle.end_location for vehicle in problem.vehicles] == [None, 0]
     brought, collected = problem.visits
     assert (brought.allowed_vehicle_ids, collected.allowed_vehicle_ids) == (None, frozenset({bike.id}))
-    again = posed(rules, vans=[replace(courier, free_until=at(15))])
+    again = posed(rules, vans=[replace(courier, free_until=at(15), is_followed=True)])
     assert again.vehicles[0].end_location == 0
 
 

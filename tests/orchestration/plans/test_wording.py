@@ -12,7 +12,7 @@ from app.solvers.routing.checker import check_orders
 from app.solvers.routing.diagnosis import explain_all
 from app.solvers.routing.insertion import Plan
 from app.solvers.routing.schedule import Terms
-from app.solvers.routing.solution import Quality, RelaxedConstraint, RoutingSolution, Unserved
+from app.solvers.routing.solution import RelaxedConstraint, Unserved
 from tests.factories.stock import a_node
 from tests.orchestration.plans.test_problem import MONDAY, a_drop, a_van, at
 
@@ -51,16 +51,8 @@ def left_out(given: Loaded, served: Mapping[str, Sequence[Drop]]) -> tuple[Unser
     orders = {ids[van]: terms.order([str(drop.order.id) for drop in drops]) for van, drops in served.items()}
     planned = Plan(terms, orders)
     (unserved,) = explain_all(planned, [one for one in terms.problem.visits if one.id not in planned.vehicle_of])
-    solution = RoutingSolution(
-        routes=tuple(planned.routes.values()),
-        unserved=(unserved,),
-        cost=0.0,
-        objective=0.0,
-        distance_metres=0,
-        duration_seconds=0,
-        quality=Quality(solver="by hand", seconds=0.0, iterations=0),
-    )
-    ((_, reason),) = whynot.left_out(given, solution)
+    on = {str(drop.order.id): ids[van] for van, drops in served.items() for drop in drops}
+    ((_, reason),) = whynot.left_out(given, [unserved], on)
     return unserved, reason
 
 
