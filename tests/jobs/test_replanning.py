@@ -353,7 +353,8 @@ async def test_where_a_shift_is_over_the_late_orders_say_so(
     assert result["unassigned"] == 1
     (plan,) = await plans(database, PlanState.PUBLISHED, unassigned=1)
     assert plan.unassigned[0]["detail"] == (
-        f"No driver's shift at LIS has time left on {TOMORROW}, beside the published routes. Shifts: LIS-1 08:00 to 18:00."
+        f"No driver's shift at LIS has time left on {TOMORROW}, beside the published routes."
+        " Shifts: LIS-1 08:00 to 18:00."
     )
 
 

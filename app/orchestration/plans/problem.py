@@ -50,7 +50,7 @@ def pose(loaded: Loaded) -> RoutingProblem:
     """The routing problem: place 0 is the node, and doors within about ten metres are one place."""
     found = (vans.vehicle_of(van, loaded) for van in loaded.vans)
     vehicles = tuple(vehicle for vehicle in found if vehicle is not None)
-    fleet, earliest = _fleet(loaded, vehicles), _earliest(loaded, vehicles)
+    fleet, earliest = _fleet(loaded, vehicles), max(loaded.now, loaded.midnight)
     return RoutingProblem(
         locations=tuple(Location(latitude=point.latitude, longitude=point.longitude) for point in loaded.places),
         vehicles=vehicles,
@@ -80,12 +80,6 @@ def _fleet(loaded: Loaded, vehicles: tuple[Vehicle, ...]) -> Fleet:
         of_driver={driver: frozenset(ids) for driver, ids in drivers.items()},
         count=len(loaded.vans),
     )
-
-
-def _earliest(loaded: Loaded, vehicles: tuple[Vehicle, ...]) -> datetime:
-    """Before this nothing can be served: it is past, of another day, or before any vehicle may leave."""
-    leaves = min((vehicle.shift.start_seconds for vehicle in vehicles), default=0)
-    return max(loaded.now, loaded.midnight, loaded.midnight + timedelta(seconds=leaves))
 
 
 def _visit(drop: Drop, loaded: Loaded, fleet: Fleet, earliest: datetime) -> Visit:
