@@ -47,8 +47,9 @@ RULED_SHARE = 0.15
 HEAT, HEAT_GROWTH, LEAST_HEAT, MOST_HEAT, LAST_HEAT = 0.25, 0.37, 0.3, 2.0, 0.035
 LEAST_HEAT_FROM_NOTHING = 1.5
 STEPS_A_SECOND = 100_000
-# From where that leaves off, at 0.6 of the budget, the temperature is 0.2 mean legs.
-SETTLED = Schedule(rounds=10, part_size=PART_SIZE, heat=3.0, cooling=LAST_HEAT / 3.0)
+# Once it is settled which vehicles go, a plan is not taken apart any more.
+SETTLED_HEAT = 0.2
+SETTLED = Schedule(rounds=10, part_size=PART_SIZE, heat=SETTLED_HEAT, cooling=LAST_HEAT / SETTLED_HEAT)
 RULED = Schedule(rounds=8, part_size=400, heat=0.6, cooling=0.05)
 
 
