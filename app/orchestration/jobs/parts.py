@@ -93,14 +93,7 @@ async def answers(session: AsyncSession, keys: Sequence[uuid.UUID]) -> Mapping[u
 
 async def ask_to_stop(session: AsyncSession, *, parent_id: uuid.UUID, now: datetime) -> None:
     """Asks every part that runs to end with the best so far; one that nobody has begun is cancelled."""
-    open_parts = await session.scalars(
-        select(Job)
-        .where(col(Job.parent_id) == parent_id, col(Job.state).not_in(TERMINAL))
-        .order_by(col(Job.id))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    for job in list(open_parts):
+    for job in await _open(session, parent_id):
         job.stop_asked_at = job.stop_asked_at or now
         if job.state is JobState.QUEUED:
             operations.cancel(session, job, now=now)
@@ -108,6 +101,14 @@ async def ask_to_stop(session: AsyncSession, *, parent_id: uuid.UUID, now: datet
 
 async def clear(session: AsyncSession, *, parent_id: uuid.UUID, now: datetime) -> None:
     """Forgets the parent's parts: what waits or runs is cancelled, and all requests and answers are deleted."""
+    for job in await _open(session, parent_id):
+        operations.cancel(session, job, now=now)
+    mine = select(col(Job.id)).where(col(Job.parent_id) == parent_id)
+    await session.execute(delete(SolverPart).where(col(SolverPart.job_id).in_(mine)))
+
+
+async def _open(session: AsyncSession, parent_id: uuid.UUID) -> list[Job]:
+    """The parent's parts that wait or run, locked."""
     rows = await session.scalars(
         select(Job)
         .where(col(Job.parent_id) == parent_id, col(Job.state).not_in(TERMINAL))
@@ -115,7 +116,4 @@ async def clear(session: AsyncSession, *, parent_id: uuid.UUID, now: datetime) -
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
-    for job in list(rows):
-        operations.cancel(session, job, now=now)
-    mine = select(col(Job.id)).where(col(Job.parent_id) == parent_id)
-    await session.execute(delete(SolverPart).where(col(SolverPart.job_id).in_(mine)))
+    return list(rows)

@@ -17,7 +17,7 @@ from sqlmodel import col
 from app.core.geo import Point
 from app.models import Driver, FulfilmentNode, Route, RouteState, Stop, StopState, Vehicle
 from app.orchestration.nodes.policies import at_minute
-from app.orchestration.plans.homecoming import TURNAROUND, Homecoming
+from app.orchestration.plans.homecoming import TURNAROUND
 from app.orchestration.plans.loaded import Crew, Van
 from app.orchestration.routes.policies import CURRENT
 from app.orchestration.stops.policies import AHEAD
@@ -71,7 +71,7 @@ def _overlap(one: Driver, other: Driver) -> bool:
 
 
 async def commitments(
-    session: AsyncSession, node: FulfilmentNode, home: Mapping[uuid.UUID, Homecoming], *, now: datetime
+    session: AsyncSession, node: FulfilmentNode, home: Mapping[uuid.UUID, datetime], *, now: datetime
 ) -> dict[uuid.UUID, list[Span]]:
     """Vehicle -> when its published routes need it, the way between two routes included, by start.
 
@@ -89,7 +89,7 @@ async def commitments(
     found: defaultdict[uuid.UUID, list[Span]] = defaultdict(list)
     for route in current:
         starts, ends = route.planned_start, back.get(route.id, route.planned_end) + TURNAROUND
-        ends = max(ends, home[route.id].at) if route.id in home else ends
+        ends = max(ends, home.get(route.id, ends))
         found[route.vehicle_id].append((min(starts, route.started_at or starts) - TURNAROUND, ends))
     return dict(found)
 

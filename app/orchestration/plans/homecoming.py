@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -22,30 +21,17 @@ from app.orchestration.writing import one_of
 TURNAROUND = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Homecoming:
-    """A vehicle that can leave its node again, at that time."""
-
-    vehicle_id: uuid.UUID
-    at: datetime
-
-
-async def homecomings(
-    session: AsyncSession, *, node: FulfilmentNode, planning: Planning
-) -> dict[uuid.UUID, Homecoming]:
+async def homecomings(session: AsyncSession, *, node: FulfilmentNode, planning: Planning) -> dict[uuid.UUID, datetime]:
     """Route -> when its van can leave again. The way home counts, too, where a route ends with its last service."""
     found = await session.execute(
-        select(col(Route.id), col(Route.vehicle_id), col(Route.planned_end), col(Vehicle.kind))
+        select(col(Route.id), col(Route.planned_end), col(Vehicle.kind))
         .join(Vehicle, col(Vehicle.id) == col(Route.vehicle_id))
         .where(col(Route.node_id) == node.id, col(Route.state).in_(CURRENT))
     )
     rows = found.all()
-    doors = await _last_doors(session, [id for id, _, _, kind in rows if planning.ends_anywhere(kind)])
+    doors = await _last_doors(session, [id for id, _, kind in rows if planning.ends_anywhere(kind)])
     home = Point(latitude=node.latitude, longitude=node.longitude)
-    return {
-        id: Homecoming(vehicle_id=vehicle_id, at=ends + _way_home(doors.get(id), home, planning, kind) + TURNAROUND)
-        for id, vehicle_id, ends, kind in rows
-    }
+    return {id: ends + _way_home(doors.get(id), home, planning, kind) + TURNAROUND for id, ends, kind in rows}
 
 
 async def _last_doors(session: AsyncSession, route_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Stop]:

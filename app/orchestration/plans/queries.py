@@ -31,7 +31,7 @@ from app.orchestration.nodes.policies import at_minute
 from app.orchestration.paging import Page, page
 from app.orchestration.plans import availability
 from app.orchestration.plans.acquaintance import acquainted
-from app.orchestration.plans.homecoming import Homecoming, homecomings
+from app.orchestration.plans.homecoming import homecomings
 from app.orchestration.plans.loaded import Drop, Loaded, Van
 from app.orchestration.policies import queries as rules
 from app.orchestration.routes.policies import CURRENT
@@ -171,7 +171,7 @@ def _id_on(vans: Sequence[Van], route: Route, day_index: int) -> str | None:
 
 
 async def _drops(
-    session: AsyncSession, node: FulfilmentNode, ends: datetime, home: Mapping[uuid.UUID, Homecoming]
+    session: AsyncSession, node: FulfilmentNode, ends: datetime, home: Mapping[uuid.UUID, datetime]
 ) -> list[Drop]:
     """The shipments due before `ends`, grouped by order, oldest first."""
     found = await session.execute(
@@ -208,7 +208,7 @@ def _release(order: Order, shipments: Sequence[Shipment], back: dict[uuid.UUID, 
 
 
 async def _back_at(
-    session: AsyncSession, shipment_ids: Sequence[uuid.UUID], home: Mapping[uuid.UUID, Homecoming]
+    session: AsyncSession, shipment_ids: Sequence[uuid.UUID], home: Mapping[uuid.UUID, datetime]
 ) -> dict[uuid.UUID, datetime]:
     """When goods of a failed attempt that are still on the road will be back at the node."""
     found = await session.execute(
@@ -218,6 +218,6 @@ async def _back_at(
     )
     back: dict[uuid.UUID, datetime] = {}
     for shipment_id, route_id in found.all():
-        at = home[route_id].at
+        at = home[route_id]
         back[shipment_id] = max(at, back.get(shipment_id, at))
     return back

@@ -81,11 +81,22 @@ class Slice:
 
 
 def anneal(
-    whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, on_round: OnRound, until: float = 1.0
+    whole: Whole,
+    plan: Plan,
+    *,
+    schedule: Schedule,
+    budget: Budget,
+    seed: int,
+    on_round: OnRound,
+    since: float = 0.0,
+    until: float = 1.0,
 ) -> Found:
-    """Improves the plan until so much of the budget is gone; an empty one is filled first."""
+    """Improves the plan until so much of the budget is gone; an empty one is filled first.
+
+    `since`: how much was to be gone before, which is what counts where iterations are counted.
+    """
     borders = np.linspace(min(budget.share(), 0.99 * until), until, schedule.rounds + 1).tolist()
-    rounds = _Rounds(whole, plan, schedule=schedule, budget=budget, seed=seed, span=(borders[0], until))
+    rounds = _Rounds(whole, plan, schedule=schedule, budget=budget, seed=seed, share=until - since)
     found: Found | None = None
     with ThreadPoolExecutor(budget.stop.threads) as pool:
         for number, span in enumerate(pairwise(borders)):
@@ -102,10 +113,10 @@ class _Rounds:
     """What one round leaves for the next: the plan to go on from, the best plan, good routes, and what was in vain."""
 
     def __init__(
-        self, whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, span: tuple[float, float]
+        self, whole: Whole, plan: Plan, *, schedule: Schedule, budget: Budget, seed: int, share: float
     ) -> None:
         self._whole, self._schedule, self._budget = whole, schedule, budget
-        self._begin, self._until = span
+        self._share = share
         self._plan = plan
         self._best: Found | None = None
         self._iterations = 0
@@ -158,11 +169,10 @@ class _Rounds:
     ) -> list[Slice]:
         passed = number / self._schedule.rounds
         leg = mean_leg(self._whole, self._plan) if len(self._plan.kinds) else first_leg(self._whole)
-        begins, ends = ((at - self._begin) / (self._until - self._begin) for at in span)
-        temperatures = _temperatures(self._schedule, leg, (begins, ends))
+        temperatures = _temperatures(self._schedule, leg, (passed, (number + 1) / self._schedule.rounds))
         slices = _slices(self._whole, parts, turn, span=span, temperatures=temperatures, budget=self._budget)
         if self._budget.stop.iterations is not None:
-            counted = self._until * self._budget.stop.iterations / self._schedule.rounds
+            counted = self._share * self._budget.stop.iterations / self._schedule.rounds
             slices = [_counted(one, slices, counted) for one in slices]
         is_choice = trials.is_choice(self._whole, self._plan)
         if self._trials.is_time(passed=passed, number=number, is_choice=is_choice):

@@ -151,14 +151,20 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
         plan = found.plan
         if refinement.leads(flat):
             found = refinement.lead(flat, found, budget=budget, seed=seed, on_round=on_round, until=LEAD_SHARE)
-            found = refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round, until=MIXED_SHARE)
-            return anneal(whole, found.plan, schedule=SETTLED, budget=budget, seed=seed, on_round=on_round)
+            found = refinement.refine(
+                flat, found, budget=budget, seed=seed, on_round=on_round, since=LEAD_SHARE, until=MIXED_SHARE
+            )
+            return anneal(
+                whole, found.plan, schedule=SETTLED, budget=budget, seed=seed, on_round=on_round, since=MIXED_SHARE
+            )
     per_thousand = seconds_per_thousand(whole, budget)
     pays = per_thousand >= PYVRP_SECONDS and refinement.pays(flat, plan)
     until = KERNEL_SHARE if pays else 1.0
     schedule = schedule_for(per_thousand, is_from_nothing=is_from_nothing)
     found = anneal(whole, plan, schedule=schedule, budget=budget, seed=seed, on_round=on_round, until=until)
-    return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round) if pays else found
+    if not pays:
+        return found
+    return refinement.refine(flat, found, budget=budget, seed=seed, on_round=on_round, since=KERNEL_SHARE)
 
 
 def seconds_per_thousand(whole: Whole, budget: Budget) -> float:

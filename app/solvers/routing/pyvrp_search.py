@@ -89,8 +89,11 @@ def run(task: Task) -> Searched:
     return Searched(orders=orders, iterations=limit.iterations, processor_seconds=time.process_time() - before)
 
 
-def task_of(flat: Flat, part: Part, *, budget: Budget, share: float, seed: int) -> Task:
-    """The part as a problem of its own, with `share` of the budget for this one search."""
+def task_of(flat: Flat, part: Part, *, budget: Budget, share: float, counted: float, seed: int) -> Task:
+    """The part as a problem of its own, with `share` of the time, or `counted` of the iterations, for this one search.
+
+    The time depends on how many searches there are at once; the iterations must not, so that the answer does not.
+    """
     stop = budget.stop
     threads = stop.threads
     return Task(
@@ -99,7 +102,7 @@ def task_of(flat: Flat, part: Part, *, budget: Budget, share: float, seed: int) 
         seed=seed,
         processor_seconds=None if stop.processor_seconds is None else share * stop.processor_seconds / threads,
         seconds=None if stop.seconds is None else share * stop.seconds,
-        iterations=None if stop.iterations is None else max(1, int(share * stop.iterations / PYVRP_ITERATION)),
+        iterations=None if stop.iterations is None else max(1, int(counted * stop.iterations / PYVRP_ITERATION)),
     )
 
 

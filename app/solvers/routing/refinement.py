@@ -64,7 +64,10 @@ def lead(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRou
     part, pool_of_routes = _all(flat), Pool(flat.whole)
     share = max(0.0, until - budget.share()) / -(-SEEDS // budget.stop.threads)
     with processes(budget.stop.threads) as pool:
-        tasks = [task_of(flat, part, budget=budget, share=share, seed=seed + at) for at in range(SEEDS)]
+        tasks = [
+            task_of(flat, part, budget=budget, share=share, counted=until / SEEDS, seed=seed + at)
+            for at in range(SEEDS)
+        ]
         searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]
     budget.spent_elsewhere += sum(one.processor_seconds for one in searched)
     found = replace(found, iterations=found.iterations + sum(one.iterations for one in searched))
@@ -77,11 +80,16 @@ def lead(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRou
     return found
 
 
-def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound, until: float = 1.0) -> Found:
-    """Until so much of the budget is gone; the plan is never dearer than the one given."""
+def refine(
+    flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRound, since: float, until: float = 1.0
+) -> Found:
+    """Until so much of the budget is gone; the plan is never dearer than the one given.
+
+    `since`: how much was to be gone before, which is what counts where iterations are counted.
+    """
     stop = budget.stop
     dice = np.random.SeedSequence([seed, len(found.plan.kinds)])
-    begun = budget.share()
+    begun = budget.share() if stop.iterations is None else since
     rounds = _rounds(budget, until - begun)
     with processes(stop.threads) as pool:
         for number in range(rounds):
@@ -91,7 +99,14 @@ def refine(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnR
             parts = cut(flat.whole, found.plan, size=PART_SIZE, seed=int(dice.spawn(1)[0].generate_state(1)[0]))
             lanes = -(-len(parts) // stop.threads)
             tasks = [
-                task_of(flat, part, budget=budget, share=left / lanes, seed=seed + number * len(parts) + at)
+                task_of(
+                    flat,
+                    part,
+                    budget=budget,
+                    share=left / lanes,
+                    counted=(until - since) / rounds * len(part.visits) / flat.whole.data.visit_count,
+                    seed=seed + number * len(parts) + at,
+                )
                 for at, part in enumerate(parts)
             ]
             searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]

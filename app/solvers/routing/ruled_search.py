@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.solvers.budget import Budget
-from app.solvers.routing.annealing import Schedule
+from app.solvers.routing.annealing import COPIES, Schedule
 from app.solvers.routing.compiling import Compiled, compile_problem
 from app.solvers.routing.decomposition import first_parts
 from app.solvers.routing.flattening import flatten
@@ -24,8 +24,6 @@ from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.schedule import Terms
 
 FEWEST_ROUTES = 6
-# Where there is one part only, as many searches of it as this, and the best goes on.
-COPIES = 2
 # More visits are cut before there is a plan: their matrix would be too big.
 MOST_AT_ONCE = 3_000
 

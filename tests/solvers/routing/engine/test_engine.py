@@ -10,7 +10,9 @@ from app.solvers.progress import Progress
 from app.solvers.routing import engine, refinement
 from app.solvers.routing.checker import check
 from app.solvers.routing.engine import solve
+from app.solvers.routing.flattening import flatten
 from app.solvers.routing.problem import Break, DrivingRule, Location, Pair, RoadEstimate, RoutingProblem, Vehicle, Visit
+from app.solvers.routing.schedule import Terms
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
@@ -293,3 +295,13 @@ def test_bikes_and_vans_in_one_fleet_keep_the_rules_of_whole_routes(rule: dict[s
     posed = replace(posed, vehicles=bikes, roads=BIKES)
     solution = solve(posed, stop=STOP)
     assert (check(posed, solution), left(solution)) == ([], {})
+
+
+def test_a_mixed_fleet_has_the_same_plan_on_any_number_of_threads() -> None:
+    posed = scattered(refinement.FEWEST_VISITS + 20, vehicles=12, fixed_cost=3_000.0)
+    large: dict[str, Any] = {"capacities": (25,), "fixed_cost": 7_000.0, "cost_per_metre": 1.2}
+    fleet = tuple(replace(one, **large) if at % 2 else one for at, one in enumerate(posed.vehicles))
+    mixed = replace(posed, vehicles=fleet)
+    assert refinement.leads(flatten(Terms(mixed)))
+    one, two = (solve(mixed, stop=StoppingRule(iterations=6_000, threads=threads), seed=3) for threads in (1, 2))
+    assert (routes(one), one.quality.iterations) == (routes(two), two.quality.iterations)
