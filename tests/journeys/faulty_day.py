@@ -108,7 +108,8 @@ async def drive(running: Platform, scenario: Scenario) -> dict[str, Any]:
     moving = await database.fetchval(MOVING)
     watcher.cancel()
     await database.close()
-    return {"done": faults.done, "report": report, "endedAt": ended_at.isoformat(), "moving": moving}
+    sent = len(day.shop.tracking_tokens)
+    return {"done": faults.done, "report": report, "sent": sent, "endedAt": ended_at.isoformat(), "moving": moving}
 
 
 async def _watch(running: Platform) -> None:

@@ -96,6 +96,7 @@ async def test_a_day_of_killed_workers_and_a_wiped_queue_loses_nothing_and_does_
 ) -> None:
     check_every_worker_was_killed_twice_and_the_queue_wiped_twice(faults)
     check_the_day_ends_with_nothing_under_way(faults)
+    await check_every_order_that_was_sent_is_there(session, faults)
     for check in (
         check_the_plan_whose_solver_was_killed_is_taken_up_again_and_no_job_is_left,
         check_every_order_has_ended_or_says_why_not,
@@ -136,9 +137,13 @@ async def check_the_plan_whose_solver_was_killed_is_taken_up_again_and_no_job_is
     assert first_plan.attempts >= 2
 
 
+async def check_every_order_that_was_sent_is_there(session: AsyncSession, faults: dict[str, Any]) -> None:
+    """On a slow machine the last windows are no longer sold when the late orders are sent."""
+    assert await session.scalar(select(func.count()).select_from(Order)) == faults["sent"] > 30
+
+
 async def check_every_order_has_ended_or_says_why_not(session: AsyncSession) -> None:
     orders = list(await session.scalars(select(Order)))
-    assert len(orders) == 40
     tried = set(
         await session.scalars(
             select(col(Shipment.order_id)).join(DeliveryAttempt, col(DeliveryAttempt.shipment_id) == col(Shipment.id))

@@ -185,18 +185,14 @@ class Screen:
             past = travel.between(origins, destinations)
             is_used = np.isin(self.owners[legs], np.flatnonzero(self._is_used()))
             metres[legs] = to[0] + on[0] - np.where(is_used, past[0], 0)
-            fastest = self._fastest(profile)
+            fastest = _fastest(self.plan, profile)
             to_seconds[legs] = np.floor(to[1] / fastest)
             on_seconds[legs] = np.floor(on[1] / fastest)
-            direct[legs] = np.where(is_used, past[1], 0)
+            direct[legs] = np.where(is_used, np.floor(past[1] / fastest), 0)
         return metres, to_seconds, on_seconds, direct
 
     def _is_used(self) -> Flags:
         return np.array([vehicle.id in self.plan.routes for vehicle in self.vehicles], dtype=bool)
-
-    def _fastest(self, profile: str) -> float:
-        traffic = self.plan.terms.problem.traffic.get(profile)
-        return 1.0 if traffic is None else max(traffic.speed_factors)
 
 
 class _Leg(NamedTuple):
@@ -231,8 +227,7 @@ def _times(plan: Plan, vehicle: Vehicle, order: Sequence[Item]) -> tuple[list[in
     if not order:
         return [vehicle.shift.start_seconds], [end], [end], [UNBOUNDED]
     run = run_of(plan.terms, vehicle, order)
-    traffic = plan.terms.problem.traffic.get(vehicle.profile)
-    fastest = 1.0 if traffic is None else max(traffic.speed_factors)
+    fastest = _fastest(plan, vehicle.profile)
     legs = [int(step.leg_seconds / fastest) for step in run.steps]
     departures, by_shift, by_windows = [run.earliest], [end], [UNBOUNDED]
     for step, leg, least in zip(run.steps, legs, run.not_before, strict=False):
@@ -270,16 +265,22 @@ def _spare_work(plan: Plan, vehicle: Vehicle) -> int:
 
 
 def _idle_seconds(plan: Plan, vehicle: Vehicle) -> int:
-    """Waiting, rests and traffic jams on its route."""
+    """Waiting and rests on its route, and what traffic takes beyond its fastest."""
     route = plan.routes.get(vehicle.id)
     return 0 if route is None else max(0, route.duration_seconds - _busy_seconds(plan, vehicle))
 
 
 def _busy_seconds(plan: Plan, vehicle: Vehicle) -> int:
-    """Driving on a free road, and work."""
+    """Driving at traffic's fastest, and work."""
     order = plan.orders.get(vehicle.id, ())
     steps = run_of(plan.terms, vehicle, order).steps if order else ()
-    return sum(step.leg_seconds + step.work_seconds for step in steps)
+    fastest = _fastest(plan, vehicle.profile)
+    return sum(int(step.leg_seconds / fastest) + step.work_seconds for step in steps)
+
+
+def _fastest(plan: Plan, profile: str) -> float:
+    traffic = plan.terms.problem.traffic.get(profile)
+    return 1.0 if traffic is None else max(traffic.speed_factors)
 
 
 def _begin(visit: Visit, arrivals: Whole) -> Whole:

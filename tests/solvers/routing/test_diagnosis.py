@@ -6,7 +6,7 @@ import pytest
 
 from app.solvers.routing.diagnosis import explain_all
 from app.solvers.routing.insertion import Plan
-from app.solvers.routing.problem import Break, DrivingRule, Loading, Pair, Vehicle, Visit
+from app.solvers.routing.problem import Break, DrivingRule, Loading, Pair, TrafficProfile, Vehicle, Visit
 from app.solvers.routing.solution import Extent, RelaxedConstraint, Unserved, UnservedCode
 from app.solvers.routing.weights import WEIGHTS, Weight
 from tests.solvers.routing.cases import MINUTE, van, visit, window
@@ -45,6 +45,16 @@ def test_a_visit_too_far_for_the_shift_says_how_much_longer_a_driver_would_work(
     assert relaxation(found) == (RelaxedConstraint.SHIFT, "let a driver work 6 minutes longer", 20.0)
     limited = explained(visit("a", 10), van(max_duration_seconds=14 * MINUTE + 30))
     assert relaxation(limited) == (RelaxedConstraint.SHIFT, "let a driver work 6 minutes longer", 20.0)
+
+
+def test_a_way_out_at_an_hour_when_the_roads_are_free_is_seen() -> None:
+    """Until minute 100 a round to `a` takes all 20 minutes that the van has; after it, one to `b` behind it does."""
+    free_from_100 = TrafficProfile(starts_seconds=(0, 100 * MINUTE), speed_factors=(1.0, 2.0))
+    here, left = visit("a", 10), visit("b", 20, windows=(window(0, 5),))
+    terms = terms_of(van(max_duration_seconds=20 * MINUTE), here, left, traffic={"default": free_from_100})
+    (found,) = explain_all(Plan(terms, {"van": [here]}), [left])
+    assert found.code is UnservedCode.WINDOW_UNREACHABLE
+    assert relaxation(found) == (RelaxedConstraint.WINDOW, "deliver 105 minutes after its window", 20.0)
 
 
 def test_a_visit_beyond_every_vehicles_distance_is_too_far() -> None:
