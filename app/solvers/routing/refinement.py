@@ -1,7 +1,8 @@
 """PyVRP on parts of a plan, again and again in other cuts: it is the stronger where routes are long.
 
 And on the whole, from nothing, where vehicles differ in size and price: the kernel fills the small ones first, and then
-has no step that trades three of them for a large one.
+has no step that trades three of them for a large one. And where most stay at home: it has none that trades ten of those
+who go for ten others.
 """
 
 from dataclasses import replace
@@ -17,6 +18,7 @@ from app.solvers.routing.flattening import Flat
 from app.solvers.routing.kernel import Plan
 from app.solvers.routing.pyvrp_search import SEEDS, Searched, part_problem, plan_of, processes, run, task_of
 from app.solvers.routing.recombination import Pool
+from app.solvers.routing.trials import few_go
 
 # Routes at least this long on average, in parts of about so many visits.
 LONG_ROUTE, LONG_ROUTE_AMONG_DEPOTS = 25, 10
@@ -38,12 +40,16 @@ def pays(flat: Flat, plan: Plan) -> bool:
     return _knows(flat, cut(flat.whole, plan, size=PART_SIZE, seed=0)[0])
 
 
-def leads(flat: Flat) -> bool:
-    """Whether which size of vehicle to take is a question of its own, and PyVRP knows all that this problem says."""
+def leads(flat: Flat, plan: Plan) -> bool:
+    """Whether which size of vehicle to take, or whom to serve at all, is a question of its own that PyVRP can answer.
+
+    `plan`: a first one that serves all it can.
+    """
     kinds = flat.whole.data.kinds
     prices = [np.asarray(price) for price in (kinds.fixed_costs, kinds.costs_per_metre) if price is not None]
     differ = len(np.unique(kinds.capacities, axis=0)) > 1 and any(len(np.unique(price)) > 1 for price in prices)
-    return differ and FEWEST_VISITS <= flat.whole.data.visit_count <= MOST_VISITS and _knows(flat, _all(flat))
+    is_question = differ or few_go(flat.whole, plan)
+    return is_question and FEWEST_VISITS <= flat.whole.data.visit_count <= MOST_VISITS and _knows(flat, _all(flat))
 
 
 def _all(flat: Flat) -> Part:

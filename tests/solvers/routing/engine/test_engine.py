@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,9 @@ from app.solvers.progress import Progress
 from app.solvers.routing import engine, refinement
 from app.solvers.routing.checker import check
 from app.solvers.routing.engine import solve
-from app.solvers.routing.flattening import flatten
+from app.solvers.routing.flattening import Flat
+from app.solvers.routing.kernel import Plan
 from app.solvers.routing.problem import Break, DrivingRule, Location, Pair, RoadEstimate, RoutingProblem, Vehicle, Visit
-from app.solvers.routing.schedule import Terms
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
@@ -297,11 +298,31 @@ def test_bikes_and_vans_in_one_fleet_keep_the_rules_of_whole_routes(rule: dict[s
     assert (check(posed, solution), left(solution)) == ([], {})
 
 
-def test_a_mixed_fleet_has_the_same_plan_on_any_number_of_threads() -> None:
+def mixed_fleet() -> RoutingProblem:
     posed = scattered(refinement.FEWEST_VISITS + 20, vehicles=12, fixed_cost=3_000.0)
     large: dict[str, Any] = {"capacities": (25,), "fixed_cost": 7_000.0, "cost_per_metre": 1.2}
     fleet = tuple(replace(one, **large) if at % 2 else one for at, one in enumerate(posed.vehicles))
-    mixed = replace(posed, vehicles=fleet)
-    assert refinement.leads(flatten(Terms(mixed)))
-    one, two = (solve(mixed, stop=StoppingRule(iterations=6_000, threads=threads), seed=3) for threads in (1, 2))
+    return replace(posed, vehicles=fleet)
+
+
+def few_worth_a_visit() -> RoutingProblem:
+    posed = scattered(refinement.FEWEST_VISITS + 20, vehicles=12, fixed_cost=3_000.0)
+    prizes = np.random.default_rng(5).uniform(100, 1_000, len(posed.visits)).tolist()
+    visits = (replace(one, unserved_penalty=prize) for one, prize in zip(posed.visits, prizes, strict=True))
+    return replace(posed, visits=tuple(visits))
+
+
+@pytest.mark.parametrize("pose", [mixed_fleet, few_worth_a_visit])
+def test_where_pyvrp_leads_the_plan_is_the_same_on_any_number_of_threads(
+    pose: Callable[[], RoutingProblem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posed, asked, leads = pose(), [], refinement.leads
+
+    def noted(flat: Flat, plan: Plan) -> bool:
+        asked.append(leads(flat, plan))
+        return asked[-1]
+
+    monkeypatch.setattr(refinement, "leads", noted)
+    one, two = (solve(posed, stop=StoppingRule(iterations=6_000, threads=threads), seed=3) for threads in (1, 2))
+    assert asked == [True, True]
     assert (routes(one), one.quality.iterations) == (routes(two), two.quality.iterations)
