@@ -127,9 +127,23 @@ def _by_rules(
     start: pyvrp_model.Orders = {
         id: [item if isinstance(item, Reload) else item.id for item in order] for id, order in found.orders.items()
     }
-    answers, iterations = pyvrp_search.search_whole(problem, start=start, budget=budget, seed=seed)
-    candidates = [found.orders, *({id: terms.order(ids) for id, ids in one.items()} for one in answers)]
-    return min(candidates, key=lambda orders: _cost(terms, orders)), found.iterations + iterations
+
+    def as_visits(orders: pyvrp_model.Orders) -> ruled_search.Orders:
+        return {id: terms.order(ids) for id, ids in orders.items()}
+
+    def tell_best(share: float, best: pyvrp_search.Best) -> None:
+        tell(share, replace(found, orders=as_visits(best.orders), cost=best.cost))
+
+    best = pyvrp_search.search_whole(
+        problem,
+        start=start,
+        cost=lambda orders: _cost(terms, as_visits(orders)),
+        budget=budget,
+        seed=seed,
+        since=RULED_SHARE,
+        on_round=tell_best,
+    )
+    return as_visits(best.orders), found.iterations + best.iterations
 
 
 def _cost(terms: Terms, orders: Mapping[str, Sequence[Item]]) -> float:

@@ -89,19 +89,18 @@ def _fewest(whole: Whole, part: Part) -> int:
 
 def is_choice(whole: Whole, plan: Plan) -> bool:
     """Whether leaving visits out is worth a thought, not a last resort."""
-    return _price_of_absence(whole, plan) <= CHOICE
+    return _absence_costs_at_most(CHOICE, whole, plan)
 
 
 def few_go(whole: Whole, plan: Plan) -> bool:
     """Whether leaving out is so cheap that most will be: whom to serve is the question then."""
-    return _price_of_absence(whole, plan) <= FEW_GO
+    return _absence_costs_at_most(FEW_GO, whole, plan)
 
 
-def _price_of_absence(whole: Whole, plan: Plan) -> float:
-    """What leaving out costs on average, against a visit on the plan's routes."""
-    if not len(plan.visits):
-        return np.inf
-    return float(penalties_of(whole).mean() * len(plan.visits) / route_costs(whole, plan).sum())
+def _absence_costs_at_most(times: float, whole: Whole, plan: Plan) -> bool:
+    """On average, and against a visit on the plan's routes."""
+    costs = route_costs(whole, plan).sum() if len(plan.visits) else 0.0
+    return bool(penalties_of(whole).mean() * len(plan.visits) <= times * costs) and costs > 0
 
 
 def insisting(data: KernelData, weights: float | NDArray[np.float64]) -> KernelData:
