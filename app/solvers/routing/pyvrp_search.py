@@ -27,8 +27,8 @@ from app.solvers.routing.travel import travel_of
 
 # Every so often the parent looks whether somebody asks to end.
 LOOK_SECONDS = 0.2
-# Each round goes on from the best so far; shorter searches spend their time on beginning.
-SECONDS_A_ROUND, MOST_ROUNDS = 6.0, 12
+# Each round goes on from the best so far, of parts with another cut; shorter ones spend their time on beginning.
+SECONDS_A_ROUND, SECONDS_A_WHOLE_ROUND, MOST_ROUNDS = 6.0, 3.0, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,11 +218,11 @@ def plan_of(flat: Flat, part: Part, orders: Orders) -> Plan:
     return Plan.of([route for _, route in routes], [kind for kind, _ in routes])
 
 
-def rounds_of(budget: Budget, share: float) -> int:
-    """How often to begin anew in that share of the budget."""
+def rounds_of(budget: Budget, share: float, *, seconds: float = SECONDS_A_ROUND) -> int:
+    """How often to begin anew in that share of the budget, when a round has about so many seconds."""
     if not budget.seconds_allowed():
         return MOST_ROUNDS // 3
-    return max(1, min(MOST_ROUNDS, round(share * budget.seconds_allowed() / SECONDS_A_ROUND)))
+    return max(1, min(MOST_ROUNDS, round(share * budget.seconds_allowed() / seconds)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +252,7 @@ def search_whole(
     seeds = SEEDS if stop.iterations is not None else stop.threads
     best = Best(orders=start, cost=cost(start), iterations=0)
     posed = with_matrix(problem)
-    rounds = rounds_of(budget, 1.0 - since)
+    rounds = rounds_of(budget, 1.0 - since, seconds=SECONDS_A_WHOLE_ROUND)
     with children(budget) as searching:
         for number in range(rounds):
             left = max(0.0, 1.0 - budget.share()) / (rounds - number)
