@@ -38,7 +38,8 @@ FILLING = Schedule(rounds=1, part_size=PART_SIZE, heat=0.1, cooling=0.5, recombi
 FILLING_SHARE, FILLING_SECONDS = 0.02, 2.0
 # PyVRP improves parts for the rest, where each thousand visits have at least so many seconds of processor.
 KERNEL_SHARE, PYVRP_SECONDS = 0.75, 50.0
-# Where vehicles differ in size and price, PyVRP says which to take: on the whole, then part by part; then the kernel.
+# Where vehicles differ in size and price, PyVRP says which to take, and where few are served, whom: on the whole, then
+# part by part; then the kernel.
 LEAD_SHARE, MIXED_SHARE = 0.3, 0.6
 # Where PyVRP knows all the rules, it is much the stronger: the kernel only gives it a start.
 RULED_SHARE = 0.15
@@ -126,9 +127,23 @@ def _by_rules(
     start: pyvrp_model.Orders = {
         id: [item if isinstance(item, Reload) else item.id for item in order] for id, order in found.orders.items()
     }
-    answers, iterations = pyvrp_search.search_whole(problem, start=start, budget=budget, seed=seed)
-    candidates = [found.orders, *({id: terms.order(ids) for id, ids in one.items()} for one in answers)]
-    return min(candidates, key=lambda orders: _cost(terms, orders)), found.iterations + iterations
+
+    def as_visits(orders: pyvrp_model.Orders) -> ruled_search.Orders:
+        return {id: terms.order(ids) for id, ids in orders.items()}
+
+    def tell_best(share: float, best: pyvrp_search.Best) -> None:
+        tell(share, replace(found, orders=as_visits(best.orders), cost=best.cost))
+
+    best = pyvrp_search.search_whole(
+        problem,
+        start=start,
+        cost=lambda orders: _cost(terms, as_visits(orders)),
+        budget=budget,
+        seed=seed,
+        since=RULED_SHARE,
+        on_round=tell_best,
+    )
+    return as_visits(best.orders), found.iterations + best.iterations
 
 
 def _cost(terms: Terms, orders: Mapping[str, Sequence[Item]]) -> float:
@@ -149,7 +164,7 @@ def search(flat: Flat, *, budget: Budget, seed: int, on_round: OnRound) -> Found
         share = min(FILLING_SHARE, FILLING_SECONDS / max(budget.seconds_allowed(), FILLING_SECONDS))
         found = anneal(whole, plan, schedule=FILLING, budget=budget, seed=seed, on_round=on_round, until=share)
         plan = found.plan
-        if refinement.leads(flat):
+        if refinement.leads(flat, plan):
             found = refinement.lead(flat, found, budget=budget, seed=seed, on_round=on_round, until=LEAD_SHARE)
             found = refinement.refine(
                 flat, found, budget=budget, seed=seed, on_round=on_round, since=LEAD_SHARE, until=MIXED_SHARE

@@ -5,11 +5,13 @@ PyVRP holds the interpreter, so each search has a process of its own, which ends
 
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
+from typing import TypedDict
 
 import numpy as np
 
@@ -23,8 +25,10 @@ from app.solvers.routing.problem import DEFAULT_PROFILE, Pair, RoutingProblem, V
 from app.solvers.routing.pyvrp_model import Orders
 from app.solvers.routing.travel import travel_of
 
-# A child looks at its time only between iterations, and loading takes it a moment.
-CHILD_GRACE_SECONDS = 0.1
+# Every so often the parent looks whether somebody asks to end.
+LOOK_SECONDS = 0.2
+# Each round goes on from the best so far, of parts with another cut; shorter ones spend their time on beginning.
+SECONDS_A_ROUND, SECONDS_A_WHOLE_ROUND, MOST_ROUNDS = 6.0, 3.0, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +52,45 @@ class Searched:
     processor_seconds: float
 
 
+class Children:
+    """Fresh processes, one a thread of the budget's rule, that end with this one."""
+
+    def __init__(self, pool: ProcessPoolExecutor, end: Event, budget: Budget) -> None:
+        self._pool, self._end, self._budget = pool, end, budget
+
+    def search(self, tasks: Sequence[Task]) -> list[Searched]:
+        """All tasks side by side; their answers in that order. Once somebody asks to end, each has its best so far."""
+        running = [self._pool.submit(run, task) for task in tasks]
+        waiting = set(running)
+        while waiting:
+            if self._budget.stop.is_asked():
+                self._end.set()
+            _, waiting = wait(waiting, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        found = [future.result() for future in running]
+        self._budget.spent_elsewhere += sum(one.processor_seconds for one in found)
+        return found
+
+
 @contextmanager
-def processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes that end with this one."""
+def children(budget: Budget) -> Iterator[Children]:
+    """Processes for as long as this lasts."""
     context = get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),))
+    end = context.Event()
+    pool = ProcessPoolExecutor(budget.stop.threads, mp_context=context, initializer=_begin, initargs=(os.getpid(), end))
     try:
-        yield pool
+        yield Children(pool, end, budget)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+_end: Event | None = None
+
+
+def _begin(parent: int, end: Event) -> None:
+    """In the child."""
+    global _end
+    end_with_parent(parent)
+    _end = end
 
 
 class Limit:
@@ -71,6 +105,8 @@ class Limit:
         """As PyVRP asks before each iteration."""
         task = self.task
         self.iterations += 1
+        if _end is not None and _end.is_set():
+            return True
         if task.iterations is not None and self.iterations > task.iterations:
             return True
         if task.processor_seconds is not None and time.process_time() >= task.processor_seconds:
@@ -94,13 +130,26 @@ def task_of(flat: Flat, part: Part, *, budget: Budget, share: float, counted: fl
 
     The time depends on how many searches there are at once; the iterations must not, so that the answer does not.
     """
-    stop = budget.stop
-    threads = stop.threads
     return Task(
         problem=part_problem(flat, part),
         start=part_orders(flat, part),
         seed=seed,
-        processor_seconds=None if stop.processor_seconds is None else share * stop.processor_seconds / threads,
+        **_limits(budget, share=share, counted=counted),
+    )
+
+
+class Limits(TypedDict):
+    """Of a task."""
+
+    processor_seconds: float | None
+    seconds: float | None
+    iterations: int | None
+
+
+def _limits(budget: Budget, *, share: float, counted: float) -> Limits:
+    stop = budget.stop
+    return Limits(
+        processor_seconds=None if stop.processor_seconds is None else share * stop.processor_seconds / stop.threads,
         seconds=None if stop.seconds is None else share * stop.seconds,
         iterations=None if stop.iterations is None else max(1, int(counted * stop.iterations / PYVRP_ITERATION)),
     )
@@ -169,24 +218,61 @@ def plan_of(flat: Flat, part: Part, orders: Orders) -> Plan:
     return Plan.of([route for _, route in routes], [kind for kind, _ in routes])
 
 
-def search_whole(problem: RoutingProblem, *, start: Orders, budget: Budget, seed: int) -> tuple[list[Orders], int]:
-    """The answers of some seeds to the whole problem, and their iterations, in what is left of the budget."""
+def rounds_of(budget: Budget, share: float, *, seconds: float = SECONDS_A_ROUND) -> int:
+    """How often to begin anew in that share of the budget, when a round has about so many seconds."""
+    if not budget.seconds_allowed():
+        return MOST_ROUNDS // 3
+    return max(1, min(MOST_ROUNDS, round(share * budget.seconds_allowed() / seconds)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The cheapest orders so far, and the iterations of all searches."""
+
+    orders: Orders
+    cost: float
+    iterations: int
+
+
+def search_whole(
+    problem: RoutingProblem,
+    *,
+    start: Orders,
+    cost: Callable[[Orders], float],
+    budget: Budget,
+    seed: int,
+    since: float,
+    on_round: Callable[[float, Best], None],
+) -> Best:
+    """The whole problem with some seeds, round by round, in what is left of the budget.
+
+    `since`: how much of it was to be gone before, which is what counts where iterations are counted.
+    """
     stop = budget.stop
-    left = max(0.0, 1.0 - budget.share())
     seeds = SEEDS if stop.iterations is not None else stop.threads
-    task = Task(
-        problem=with_matrix(problem),
-        start=start,
-        seed=seed,
-        processor_seconds=None if stop.processor_seconds is None else left * stop.processor_seconds / stop.threads,
-        seconds=None if stop.seconds is None else left * stop.seconds,
-        iterations=None if stop.iterations is None else max(1, stop.iterations // PYVRP_ITERATION // seeds),
-    )
-    with processes(stop.threads) as pool:
-        searches = [pool.submit(run, replace(task, seed=seed + at)) for at in range(seeds)]
-        found = [future.result() for future in searches]
-    budget.spent_elsewhere += sum(one.processor_seconds for one in found)
-    return [one.orders for one in found if one.orders is not None], sum(one.iterations for one in found)
+    best = Best(orders=start, cost=cost(start), iterations=0)
+    posed = with_matrix(problem)
+    rounds = rounds_of(budget, 1.0 - since, seconds=SECONDS_A_WHOLE_ROUND)
+    with children(budget) as searching:
+        for number in range(rounds):
+            left = max(0.0, 1.0 - budget.share()) / (rounds - number)
+            if not left:
+                break
+            tasks = [
+                Task(
+                    problem=posed,
+                    start=best.orders,
+                    seed=seed + number * seeds + at,
+                    **_limits(budget, share=left, counted=(1.0 - since) / rounds / seeds),
+                )
+                for at in range(seeds)
+            ]
+            for one in searching.search(tasks):
+                best = replace(best, iterations=best.iterations + one.iterations)
+                if one.orders is not None and (found := cost(one.orders)) < best.cost:
+                    best = replace(best, orders=one.orders, cost=found)
+            on_round(since + (1.0 - since) * (number + 1) / rounds, best)
+    return best
 
 
 def knows(problem: RoutingProblem) -> bool:

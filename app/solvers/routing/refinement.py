@@ -1,7 +1,8 @@
 """PyVRP on parts of a plan, again and again in other cuts: it is the stronger where routes are long.
 
 And on the whole, from nothing, where vehicles differ in size and price: the kernel fills the small ones first, and then
-has no step that trades three of them for a large one.
+has no step that trades three of them for a large one. And where most stay at home: it has none that trades ten of those
+who go for ten others.
 """
 
 from dataclasses import replace
@@ -15,35 +16,37 @@ from app.solvers.routing.costing import plan_cost
 from app.solvers.routing.decomposition import Part, cut, join
 from app.solvers.routing.flattening import Flat
 from app.solvers.routing.kernel import Plan
-from app.solvers.routing.pyvrp_search import SEEDS, Searched, part_problem, plan_of, processes, run, task_of
+from app.solvers.routing.pyvrp_search import SEEDS, Searched, children, part_problem, plan_of, rounds_of, task_of
 from app.solvers.routing.recombination import Pool
+from app.solvers.routing.trials import few_go, is_choice
 
 # Routes at least this long on average, in parts of about so many visits.
 LONG_ROUTE, LONG_ROUTE_AMONG_DEPOTS = 25, 10
 PART_SIZE = 500
-# Shorter searches spend their time on beginning.
-SECONDS_A_ROUND = 6.0
-MOST_ROUNDS = 12
 # Processes of their own pay for neither few visits nor very many.
 FEWEST_VISITS, MOST_VISITS = 40, 3_000
 
 
 def pays(flat: Flat, plan: Plan) -> bool:
-    """Whether routes are long, and PyVRP knows all that this problem says."""
+    """Whether routes are long, none is left out by choice, and PyVRP knows all that this problem says."""
     routes = len(plan.kinds)
     depots = len(np.unique(flat.whole.data.kinds.start_rows))
     long = LONG_ROUTE if depots == 1 else LONG_ROUTE_AMONG_DEPOTS
-    if routes < 2 or len(plan.visits) < long * routes or flat.whole.data.opens is None:
+    if routes < 2 or len(plan.visits) < long * routes or flat.whole.data.opens is None or is_choice(flat.whole, plan):
         return False
     return _knows(flat, cut(flat.whole, plan, size=PART_SIZE, seed=0)[0])
 
 
-def leads(flat: Flat) -> bool:
-    """Whether which size of vehicle to take is a question of its own, and PyVRP knows all that this problem says."""
+def leads(flat: Flat, plan: Plan) -> bool:
+    """Whether which size of vehicle to take, or whom to serve at all, is a question of its own that PyVRP can answer.
+
+    `plan`: a first one that serves all it can.
+    """
     kinds = flat.whole.data.kinds
     prices = [np.asarray(price) for price in (kinds.fixed_costs, kinds.costs_per_metre) if price is not None]
     differ = len(np.unique(kinds.capacities, axis=0)) > 1 and any(len(np.unique(price)) > 1 for price in prices)
-    return differ and FEWEST_VISITS <= flat.whole.data.visit_count <= MOST_VISITS and _knows(flat, _all(flat))
+    is_question = differ or few_go(flat.whole, plan)
+    return is_question and FEWEST_VISITS <= flat.whole.data.visit_count <= MOST_VISITS and _knows(flat, _all(flat))
 
 
 def _all(flat: Flat) -> Part:
@@ -63,13 +66,12 @@ def lead(flat: Flat, found: Found, *, budget: Budget, seed: int, on_round: OnRou
     """A search of the whole on each core until so much of the budget is gone; then the best of all their routes."""
     part, pool_of_routes = _all(flat), Pool(flat.whole)
     share = max(0.0, until - budget.share()) / -(-SEEDS // budget.stop.threads)
-    with processes(budget.stop.threads) as pool:
+    with children(budget) as searching:
         tasks = [
             task_of(flat, part, budget=budget, share=share, counted=until / SEEDS, seed=seed + at)
             for at in range(SEEDS)
         ]
-        searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]
-    budget.spent_elsewhere += sum(one.processor_seconds for one in searched)
+        searched = searching.search(tasks)
     found = replace(found, iterations=found.iterations + sum(one.iterations for one in searched))
     for orders in (one.orders for one in searched if one.orders is not None):
         plan = plan_of(flat, part, orders)
@@ -90,8 +92,8 @@ def refine(
     stop = budget.stop
     dice = np.random.SeedSequence([seed, len(found.plan.kinds)])
     begun = budget.share() if stop.iterations is None else since
-    rounds = _rounds(budget, until - begun)
-    with processes(stop.threads) as pool:
+    rounds = rounds_of(budget, until - begun)
+    with children(budget) as searching:
         for number in range(rounds):
             left = (until - budget.share()) / (rounds - number)
             if left <= 0:
@@ -109,8 +111,7 @@ def refine(
                 )
                 for at, part in enumerate(parts)
             ]
-            searched = [future.result() for future in [pool.submit(run, task) for task in tasks]]
-            budget.spent_elsewhere += sum(one.processor_seconds for one in searched)
+            searched = searching.search(tasks)
             plan = join(parts, [_best(flat, part, one) for part, one in zip(parts, searched, strict=True)])
             cost = plan_cost(flat.whole, plan)
             iterations = found.iterations + sum(one.iterations for one in searched)
@@ -120,14 +121,6 @@ def refine(
             )
             on_round(begun + (until - begun) * (number + 1) / rounds, found)
     return found
-
-
-def _rounds(budget: Budget, share: float) -> int:
-    stop = budget.stop
-    seconds = stop.processor_seconds / stop.threads if stop.processor_seconds else stop.seconds
-    if seconds is None:
-        return MOST_ROUNDS // 3
-    return max(1, min(MOST_ROUNDS, round(share * seconds / SECONDS_A_ROUND)))
 
 
 def _best(flat: Flat, part: Part, searched: Searched) -> Plan:

@@ -26,8 +26,9 @@ FEWEST_ROUTES = 4
 ENOUGH, RARELY = 2, 3
 # The share of its time that a part is searched so, and the share of the routes, the smallest, from which some go.
 TRIAL, SMALL = 0.33, 0.34
-# Leaving out is a choice where it costs, on average, at most so many times what serving a visit does.
-CHOICE = 10.0
+# Leaving out is a choice where it costs, on average, at most so many times what serving a visit does; with much less,
+# few go at all.
+CHOICE, FEW_GO = 10.0, 0.75
 # How much dearer it is for a while, so that routes are worth beginning.
 EAGERNESS = 5.0
 
@@ -88,9 +89,18 @@ def _fewest(whole: Whole, part: Part) -> int:
 
 def is_choice(whole: Whole, plan: Plan) -> bool:
     """Whether leaving visits out is worth a thought, not a last resort."""
-    if not len(plan.visits):
-        return False
-    return bool(penalties_of(whole).mean() <= CHOICE * route_costs(whole, plan).sum() / len(plan.visits))
+    return _absence_costs_at_most(CHOICE, whole, plan)
+
+
+def few_go(whole: Whole, plan: Plan) -> bool:
+    """Whether leaving out is so cheap that most will be: whom to serve is the question then."""
+    return _absence_costs_at_most(FEW_GO, whole, plan)
+
+
+def _absence_costs_at_most(times: float, whole: Whole, plan: Plan) -> bool:
+    """On average, and against a visit on the plan's routes."""
+    costs = route_costs(whole, plan).sum() if len(plan.visits) else 0.0
+    return bool(penalties_of(whole).mean() * len(plan.visits) <= times * costs) and costs > 0
 
 
 def insisting(data: KernelData, weights: float | NDArray[np.float64]) -> KernelData:

@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,9 @@ from app.solvers.progress import Progress
 from app.solvers.routing import engine, refinement
 from app.solvers.routing.checker import check
 from app.solvers.routing.engine import solve
-from app.solvers.routing.flattening import flatten
+from app.solvers.routing.flattening import Flat
+from app.solvers.routing.kernel import Plan
 from app.solvers.routing.problem import Break, DrivingRule, Location, Pair, RoadEstimate, RoutingProblem, Vehicle, Visit
-from app.solvers.routing.schedule import Terms
 from app.solvers.routing.solution import RoutingSolution, UnservedCode
 from app.solvers.routing.validation import InvalidProblem
 from app.solvers.stopping import StoppingRule
@@ -48,6 +50,24 @@ def scattered(count: int, *, seed: int = 0, vehicles: int = 40, **given: Any) ->
         visits=tuple(Visit(id=f"v{at}", location=at + 1, demand=(1,), service_seconds=60) for at in range(count)),
         locations=tuple(places),
     )
+
+
+def mixed_fleet() -> RoutingProblem:
+    posed = scattered(refinement.FEWEST_VISITS + 20, vehicles=12, fixed_cost=3_000.0)
+    large: dict[str, Any] = {"capacities": (25,), "fixed_cost": 7_000.0, "cost_per_metre": 1.2}
+    fleet = tuple(replace(one, **large) if at % 2 else one for at, one in enumerate(posed.vehicles))
+    return replace(posed, vehicles=fleet)
+
+
+def few_worth_a_visit() -> RoutingProblem:
+    posed = scattered(refinement.FEWEST_VISITS + 20, vehicles=12, fixed_cost=3_000.0)
+    prizes = np.random.default_rng(5).exponential(2_500, len(posed.visits)).tolist()
+    visits = (replace(one, unserved_penalty=prize) for one, prize in zip(posed.visits, prizes, strict=True))
+    return replace(posed, visits=tuple(visits))
+
+
+def with_reloads() -> RoutingProblem:
+    return scattered(refinement.FEWEST_VISITS + 5, vehicles=4, reload_locations=(0,), max_trips=3)
 
 
 def test_one_tour_serves_all_and_costs_its_metres() -> None:
@@ -157,6 +177,14 @@ def test_whoever_asks_to_end_has_the_best_so_far() -> None:
     posed = scattered(60)
     solution = solve(posed, stop=stop, on_progress=told.append)
     assert (check(posed, solution), left(solution)) == ([], {})
+
+
+@pytest.mark.parametrize("pose", [mixed_fleet, few_worth_a_visit, with_reloads])
+def test_whoever_asks_to_end_need_not_wait_for_pyvrp(pose: Callable[[], RoutingProblem]) -> None:
+    posed, asked = pose(), Event()
+    Timer(2.0, asked.set).start()
+    solution = solve(posed, stop=StoppingRule(seconds=3_600, is_asked=asked.is_set))
+    assert check(posed, solution) == []
 
 
 def test_many_places_are_planned_without_a_matrix_of_them_all() -> None:
@@ -297,11 +325,17 @@ def test_bikes_and_vans_in_one_fleet_keep_the_rules_of_whole_routes(rule: dict[s
     assert (check(posed, solution), left(solution)) == ([], {})
 
 
-def test_a_mixed_fleet_has_the_same_plan_on_any_number_of_threads() -> None:
-    posed = scattered(refinement.FEWEST_VISITS + 20, vehicles=12, fixed_cost=3_000.0)
-    large: dict[str, Any] = {"capacities": (25,), "fixed_cost": 7_000.0, "cost_per_metre": 1.2}
-    fleet = tuple(replace(one, **large) if at % 2 else one for at, one in enumerate(posed.vehicles))
-    mixed = replace(posed, vehicles=fleet)
-    assert refinement.leads(flatten(Terms(mixed)))
-    one, two = (solve(mixed, stop=StoppingRule(iterations=6_000, threads=threads), seed=3) for threads in (1, 2))
+@pytest.mark.parametrize("pose", [mixed_fleet, few_worth_a_visit])
+def test_where_pyvrp_leads_the_plan_is_the_same_on_any_number_of_threads(
+    pose: Callable[[], RoutingProblem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posed, asked, leads = pose(), [], refinement.leads
+
+    def noted(flat: Flat, plan: Plan) -> bool:
+        asked.append(leads(flat, plan))
+        return asked[-1]
+
+    monkeypatch.setattr(refinement, "leads", noted)
+    one, two = (solve(posed, stop=StoppingRule(iterations=6_000, threads=threads), seed=3) for threads in (1, 2))
+    assert (asked, bool(one.routes)) == ([True, True], True)
     assert (routes(one), one.quality.iterations) == (routes(two), two.quality.iterations)

@@ -11,7 +11,7 @@ from app.solvers.routing.decomposition import Part, data_of
 from app.solvers.routing.flattening import flatten
 from app.solvers.routing.kernel import Plan
 from app.solvers.routing.schedule import Terms
-from app.solvers.routing.trials import ENOUGH, FROM, Trial, Trials, insisting, is_choice, without
+from app.solvers.routing.trials import ENOUGH, FROM, Trial, Trials, few_go, insisting, is_choice, without
 from tests.solvers.routing.engine.test_engine import scattered
 
 WHOLE = flatten(Terms(scattered(61, vehicles=40))).whole  # ten fit into a van
@@ -54,11 +54,13 @@ def test_where_leaving_out_is_a_choice_more_routes_are_tried_as_often_as_fewer()
     assert Trials().of(WHOLE, part(*[20] * 3), is_choice=True, seed=0) == Trial(fewer=0)
 
 
-@pytest.mark.parametrize(("times", "expected"), [(2, True), (20, False)])
-def test_leaving_out_is_a_choice_where_it_costs_about_what_serving_does(times: int, expected: bool) -> None:
+@pytest.mark.parametrize(("times", "choice", "few"), [(0.5, True, True), (2, True, False), (20, False, False)])
+def test_leaving_out_is_a_choice_where_it_costs_about_what_serving_does(times: float, choice: bool, few: bool) -> None:
     plan = part(*[6] * 10).plan
     penalties = np.full(61, times * route_costs(WHOLE, plan).sum() / 60)
-    assert is_choice(replace(WHOLE, data=replace(WHOLE.data, penalties=penalties)), plan) is expected
+    whole = replace(WHOLE, data=replace(WHOLE.data, penalties=penalties))
+    assert (is_choice(whole, plan), few_go(whole, plan)) == (choice, few)
+    assert not few_go(whole, Plan.of([]))
 
 
 def test_leaving_out_costs_each_so_many_times_as_much() -> None:
