@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.solvers.budget import Budget
 from app.solvers.routing import trials
@@ -134,8 +135,7 @@ class _Rounds:
         slices = self._slices(parts if len(parts) > 1 else parts * COPIES, turn, number, span)
         eagerness = self._schedule.eagerness ** max(0.0, 1.0 - number / self._schedule.rounds / EAGER_UNTIL)
         weights = eagerness * self._insistence
-        priced = replace(self._whole, data=insisting(self._whole.data, weights))
-        improved = _side_by_side(pool, priced, slices, self._budget)
+        improved = _side_by_side(pool, self._whole, weights, slices, self._budget)
         self._trials.learn([one.trial for one in slices], [_gone(*each) for each in zip(slices, improved, strict=True)])
         self._iterations += sum(one.iterations for one in improved)
         if len(parts) == 1:
@@ -246,10 +246,12 @@ def _counted(slice: Slice, slices: Sequence[Slice], iterations: float) -> Slice:
     return replace(slice, iterations=max(1, round(iterations * share)))
 
 
-def _side_by_side(pool: ThreadPoolExecutor, whole: Whole, slices: Sequence[Slice], budget: Budget) -> list[Improved]:
-    """In the order of the slices; those that may start first are begun first."""
+def _side_by_side(
+    pool: ThreadPoolExecutor, whole: Whole, weights: NDArray[np.float64], slices: Sequence[Slice], budget: Budget
+) -> list[Improved]:
+    """In the order of the slices; those that may start first are begun first. `weights` as `insisting` has them."""
     waiting = sorted(range(len(slices)), key=lambda at: slices[at].span[0])
-    running = {at: pool.submit(_work, whole, slices[at], budget) for at in waiting}
+    running = {at: pool.submit(_work, whole, weights, slices[at], budget) for at in waiting}
     return [running[at].result() for at in range(len(slices))]
 
 
@@ -257,9 +259,9 @@ def _gone(slice: Slice, improved: Improved) -> int:
     return len(slice.part.plan.kinds) - len(improved.plan.kinds)
 
 
-def _work(whole: Whole, slice: Slice, budget: Budget) -> Improved:
+def _work(whole: Whole, weights: NDArray[np.float64], slice: Slice, budget: Budget) -> Improved:
     """One part. What was late to begin has the rest of its span, which may be nothing: then it is left as it is."""
-    data, plan = data_of(whole, slice.part), slice.part.plan
+    data, plan = insisting(data_of(whole, slice.part), weights[slice.part.visits]), slice.part.plan
     begin, end = max(slice.span[0], budget.share()), slice.span[1]
     if slice.trial is None:
         return _searched(data, plan, slice, budget, span=(begin, end), share=1.0)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.layout import KernelData, VehicleKinds
 from app.solvers.routing.kernel.starting import Plan
+from app.solvers.routing.neighbours import nearest_points
 from app.solvers.routing.points import legs
 from app.solvers.routing.travel import Travel, blocks
 
@@ -22,6 +23,8 @@ from app.solvers.routing.travel import Travel, blocks
 # With windows routes cross each other more, and more of them belong together, up to so many visits.
 ENOUGH_ROUTES, ENOUGH_ROUTES_IN_TIME, FEWEST_ROUTES = 16, 40, 8
 ENOUGH_VISITS = 2_000
+# Of so many nearest of a visit, those in its part are considered as its neighbours there.
+CANDIDATES = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,11 @@ class Whole:
         ranks = np.empty(len(keys), np.intp)
         ranks[np.argsort(keys, kind="stable")] = np.arange(len(keys))
         return ranks
+
+    @cached_property
+    def nearest(self) -> NDArray[np.int32]:
+        """[n, CANDIDATES] whom to consider as near to each visit."""
+        return nearest_points(self.points, CANDIDATES)
 
     def leg_places(self, plan: Plan) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """From where to where each leg of the plan leads, route by route; -1 for an open start or end."""
@@ -247,9 +255,11 @@ def data_of(whole: Whole, part: Part) -> KernelData:
     rows = np.concatenate([whole.places[visits], whole.terminals])
     distances, durations = blocks(whole.travel, rows)
     chosen = {name: getattr(data, name)[visits] for name in PER_VISIT if getattr(data, name) is not None}
+    here = np.full(data.visit_count, -1, np.int32)
+    here[visits] = np.arange(len(visits))
+    if len(visits) > CANDIDATES:
+        chosen["candidates"] = here[whole.nearest[visits]]
     if data.pairs is not None:
-        here = np.full(data.visit_count, -1, np.intp)
-        here[visits] = np.arange(len(visits))
         pairs = here[data.pairs]
         chosen["pairs"] = pairs[(pairs >= 0).all(axis=1)]
     if data.service_seconds is not None:

@@ -111,6 +111,7 @@ class KernelData:
     they are the same. All times must fit 30 bits: count from the first shift. `opens`/`closes` None: no windows.
     `prices` [n, kinds]: what a visit costs extra on a kind, infinite where it may not go. `penalties` [n]: the cost of
     leaving it out. Of a pair, `pickups` of the first and `demands` of the second are the goods that ride between.
+    `candidates`: whom to consider as near to each visit, itself left out and below 0 nobody; without, everybody.
     """
 
     distances: NDArray[Any]
@@ -126,6 +127,7 @@ class KernelData:
     fixed_visits: NDArray[Any] | None = None  # [n] 1: stays where it is, and nothing before it; 2: stays on its route
     pairs: NDArray[Any] | None = None  # [pairs, 2]: collected at the first visit, delivered at the second
     rules: "RouteRules | None" = None
+    candidates: NDArray[Any] | None = None  # [n, any]
 
     @property
     def visit_count(self) -> int:

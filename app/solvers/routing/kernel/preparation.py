@@ -191,8 +191,10 @@ def _neighbourhoods(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The nearest by distance, and as many that also lie near in time."""
     there, back = memory.arrays["distance"][0], memory.arrays["distance_back"][0]
-    near = near_in_distance(there, back, len(visit), NEIGHBOURS_RUINED)
+    given = np.zeros((len(visit), 0)) if data.candidates is None else data.candidates
+    candidates: NDArray[np.int32] = np.ascontiguousarray(given, np.int32)
+    near = near_in_distance(there, back, candidates, NEIGHBOURS_RUINED)
     if level == 0 or data.opens is None or data.closes is None:
         return near, near
     seconds = memory.arrays["duration"][0], memory.arrays["duration_back"][0]
-    return near, near_in_time((there, back), seconds, visit, service, NEIGHBOURS_RUINED)
+    return near, near_in_time((there, back), seconds, visit, service, candidates, NEIGHBOURS_RUINED)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.solvers.routing.decomposition import Whole, cut
+from app.solvers.routing import decomposition
+from app.solvers.routing.decomposition import Whole, cut, data_of
 from app.solvers.routing.flattening import flatten
 from app.solvers.routing.kernel import Plan
 from app.solvers.routing.schedule import Terms
@@ -35,6 +36,16 @@ def test_an_idle_vehicle_goes_where_a_visit_waits_for_its_kind(seed: int) -> Non
     whole = _with_one_special_vehicle(waiting=VISITS)
     parts = cut(whole, plan(32), size=10, seed=seed)
     assert [part.counts[1] for part in parts] == [int(VISITS in part.visits) for part in parts]
+
+
+def test_whom_a_part_considers_as_near_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decomposition, "CANDIDATES", 20)
+    part = cut(WHOLE, plan(32), size=10, seed=1)[0]
+    candidates = np.asarray(data_of(WHOLE, part).candidates)
+    for visit, near in zip(part.visits.tolist(), candidates.tolist(), strict=True):
+        away = np.hypot(*(WHOLE.points - WHOLE.points[visit]).T)
+        nearest = set(np.argsort(away)[1:21].tolist())
+        assert {int(part.visits[at]) for at in near if at >= 0} == nearest & set(part.visits.tolist())
 
 
 def _with_one_special_vehicle(*, waiting: int) -> Whole:
