@@ -20,7 +20,7 @@ class Budget:
 
     def seconds(self) -> float:
         """Since the start, in hundredths."""
-        return os.times().elapsed - self._began
+        return round(os.times().elapsed - self._began, 2)
 
     def processor_seconds(self) -> float:
         """Of the processor, by all threads, since the start."""
