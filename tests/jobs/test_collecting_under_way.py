@@ -23,12 +23,15 @@ from app.models import (
     StopState,
     Vehicle,
 )
+from app.orchestration.plans.published import order_of as order_of_route
+from app.orchestration.plans.published import trips_of
 from app.orchestration.plans.replanning import adopt, settled
 from app.orchestration.plans.under_way import under_way
+from app.solvers.routing.solution import PlannedReload
 from tests.client import DISPATCHER, Client
 from tests.documents import document
 from tests.factories.collecting import RETURN, R, a_day_of, order_of, shipments, stock
-from tests.factories.days import PLAN, REPLAN, device, driver_of, events, routes, searched, stops
+from tests.factories.days import PLAN, REPLAN, a_day_of_trips, device, driver_of, events, routes, searched, stops
 from tests.factories.devices import Device
 from tests.factories.planning import NOON, TOMORROW, a_network, orders, own_fleet, run
 from tests.factories.tendering import rules
@@ -158,6 +161,39 @@ async def test_a_van_keeps_its_goods_where_an_answer_would_leave_them_for_a_coll
     alone = replace(planned, stops=(*heading_for, *(stop for stop in planned.stops if stop.visit_id == late)))
     changes = settled(found, replace(answer, solution=replace(answer.solution, routes=(alone,))))
     assert (changes.routes, changes.joined, changes.released) == ({}, {}, [])
+
+
+async def test_a_collection_joins_a_van_that_comes_back_for_more_only_where_its_trips_stay_as_they_are(
+    client: Client, database: Database
+) -> None:
+    await a_day_of_trips(database, 6, room_kg=4.6, planning={"maxTrips": 3, "reloadMinutes": 20})
+    (route,) = await routes(database)
+    driver = await device(client, database, route)
+    assert await driver.outcomes(driver.start(), *driver.visit(0, 5)) == [R] * 4
+    await orders(database, 1, prefix="LATE", sku="PEAR", kind=RETURN)
+    await run(database, JobKind.ALLOCATE_ORDERS, {})
+    found, answer, _ = await searched(database)
+    (planned,) = answer.solution.routes
+    by_visit = {stop.visit_id: stop for stop in planned.stops}
+    first, second = trips_of(order_of_route(route, found.stops[str(route.id)]))
+    late = str((await order_of(database, "LATE000")).id)
+
+    def joined(*trips: list[str]) -> bool:
+        stops = tuple(by_visit[visit] for trip in trips for visit in trip)
+        reload = PlannedReload(
+            after_stops=len(trips[0]), location=0, arrival_seconds=0, start_seconds=0, departure_seconds=0
+        )
+        other = replace(planned, stops=stops, reloads=(reload,))
+        changes = settled(found, replace(answer, solution=replace(answer.solution, routes=(other,))))
+        assert bool(changes.routes) is bool(changes.joined)
+        return bool(changes.joined)
+
+    assert (len(first), len(second)) == (2, 3)
+    assert joined([*first, late], second)
+    assert joined(first, [second[0], late, *second[1:]])
+    assert not joined([*first, late], second[::-1])
+    assert not joined([*first, late, *second], [])
+    assert not joined([*first, second[0]], [late, *second[1:]])
 
 
 async def test_collected_goods_take_room_on_the_rest_of_a_route(client: Client, database: Database) -> None:

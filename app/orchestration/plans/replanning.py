@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import select, update
@@ -76,7 +77,7 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
 
     A route that keeps its goods keeps its order, too, where another one saves no more than the policy's price of
     change. One that has left keeps it also where another one would not bring all that is in the van, and where it comes
-    back for more: nobody knows then what is in the van already.
+    back for more: what is collected may join it, as long as its trips stay as they are.
     """
     terms = Terms(answer.problem)
     timed = _driven(found, terms, {route.vehicle_id: route for route in answer.solution.routes})
@@ -88,11 +89,10 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
         known = [str(stop.order_id) for stop in stops]
         is_same_goods, has_left = set(known) == set(_visits(after)), row.state is RouteState.IN_PROGRESS
         going_on = _kept(terms, id, order)
-        has_trips = has_left and len(order) > len(known)
         is_better = going_on is None or after is None or going_on.cost - after.cost > _least_saving(found)
         if has_left and id in found.stand_ins:
             changed[id] = None
-        if after is not None and is_same_goods and is_better and not has_trips and known != _visits(after):
+        if after is not None and is_same_goods and is_better and known != _visits(after):
             changed[id], before[id] = after, going_on or after
         elif not has_left and (not is_same_goods or id in found.stand_ins):
             changed[id] = after
@@ -104,7 +104,7 @@ def settled(found: UnderWay, answer: Answer) -> Settled:
 
 
 def _driven(found: UnderWay, terms: Terms, timed: Mapping[str, routing.Route]) -> dict[str, routing.Route]:
-    """The answer's routes, but for one that has left and would not bring all that is in its van.
+    """The answer's routes, but for one that has left and would not bring all that is in its van, or change its trips.
 
     That goes on as it was, without what others collect in its place.
     """
@@ -112,7 +112,10 @@ def _driven(found: UnderWay, terms: Terms, timed: Mapping[str, routing.Route]) -
     for id, row in found.routes.items():
         stops = {visit: stop for stop in found.stops.get(id, ()) if (visit := str(stop.order_id)) in terms.visits}
         lacking = stops.keys() - set(_visits(timed.get(id)))
-        if row.state is not RouteState.IN_PROGRESS or lacking == _free(found, lacking):
+        order = published.order_of(row, list(stops.values()))
+        if row.state is not RouteState.IN_PROGRESS or (
+            lacking == _free(found, lacking) and _keeps_trips(timed.get(id), order)
+        ):
             continue
         elsewhere = {visit for other, route in timed.items() if other != id for visit in _visits(route)}
         mine = [stop for visit, stop in stops.items() if visit not in elsewhere]
@@ -121,6 +124,24 @@ def _driven(found: UnderWay, terms: Terms, timed: Mapping[str, routing.Route]) -
         if kept is not None:
             answer[id] = kept
     return answer
+
+
+def _keeps_trips(route: routing.Route | None, known: Sequence[str | Reload]) -> bool:
+    """Whether those of a known order that are on the route are on the same trips, in the same order, if it has several.
+
+    Nobody knows what of a later trip is in the van already.
+    """
+    if route is None or not any(isinstance(item, Reload) for item in known):
+        return True
+    borders = [0, *(reload.after_stops for reload in route.reloads), len(route.stops)]
+    trips = [_visits(route)[begin:end] for begin, end in pairwise(borders)]
+    before = published.trips_of(known)
+    return _shared(trips, set().union(*before)) == _shared(before, set(_visits(route)))
+
+
+def _shared(trips: Sequence[Sequence[str]], visits: Collection[str]) -> list[list[str]]:
+    """What trips have of these visits; those that have nothing of them left out."""
+    return [kept for trip in trips if (kept := [visit for visit in trip if visit in visits])]
 
 
 def _free(found: UnderWay, visits: Collection[str]) -> set[str]:

@@ -80,11 +80,7 @@ async def under_way(
         if each.id not in lost
     ]
     routes = {each.id: each.route for each in driven}
-    served = [
-        _begun(released(drop, routes), stops, now=now)
-        for drop in goods
-        if drop.drafted in routes and (drop.drafted not in lost or _is_free(drop, stops))
-    ]
+    served = _served(goods, routes, stops, lost, now=now)
     on_routes = await acquainted(session, node=node, drops=served, rules=planning, now=now)
     known, busy = {drop.order.id for drop in goods}, {each.route.vehicle_id for each in published_routes}
     late = [drop for drop in fresh.drops if drop.order.id not in known]  # an order has one stop on a day
@@ -105,6 +101,22 @@ async def under_way(
         without_driver=lost,
         loaded_goods=Counter(drop.drafted or "" for drop in goods if drop.is_loaded for _ in drop.shipments),
     )
+
+
+def _served(
+    goods: Sequence[Drop],
+    routes: Mapping[str, Route],
+    stops: Mapping[str, Sequence[Stop]],
+    lost: Collection[str],
+    *,
+    now: datetime,
+) -> list[Drop]:
+    """What is to be done on these routes as it is now; of `lost` ones, without a driver, what others may do."""
+    return [
+        _begun(released(drop, routes), stops, now=now)
+        for drop in goods
+        if drop.drafted in routes and (drop.drafted not in lost or _is_free(drop, stops))
+    ]
 
 
 def _is_there(driven: Driven, absent: Collection[str]) -> bool:
