@@ -14,14 +14,10 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core.geo import Point
-from app.models import Driver, FulfilmentNode, Route, RouteState, Stop, StopState, Vehicle
+from app.models import Driver, FulfilmentNode, Route, Vehicle
 from app.orchestration.nodes.policies import at_minute
 from app.orchestration.plans.homecoming import TURNAROUND
 from app.orchestration.plans.loaded import Crew, Van
-from app.orchestration.routes.policies import CURRENT
-from app.orchestration.stops.policies import AHEAD
-from app.orchestration.travel import drive_seconds
 from app.orchestration.writing import one_of
 
 # A shorter pause between two routes is no time for a third.
@@ -71,45 +67,23 @@ def _overlap(one: Driver, other: Driver) -> bool:
 
 
 async def commitments(
-    session: AsyncSession, node: FulfilmentNode, home: Mapping[uuid.UUID, datetime], *, now: datetime
+    session: AsyncSession, node: FulfilmentNode, home: Mapping[uuid.UUID, datetime]
 ) -> dict[uuid.UUID, list[Span]]:
     """Vehicle -> when its published routes need it, the way between two routes included, by start.
 
-    `home`: route -> when it was planned that the van can leave again.
+    `home`: route -> when the van can leave again.
     """
     mine = select(col(Vehicle.id)).where(col(Vehicle.node_id) == node.id)
-    current = list(
-        await session.scalars(
-            select(Route)
-            .where(col(Route.vehicle_id).in_(mine), col(Route.state).in_(CURRENT))
-            .order_by(col(Route.planned_start))
-        )
+    current = await session.scalars(
+        select(Route)
+        .where(one_of(Route.id, list(home)), col(Route.vehicle_id).in_(mine))
+        .order_by(col(Route.planned_start))
     )
-    back = await _back_at(session, node, [route for route in current if route.state is RouteState.IN_PROGRESS], now=now)
     found: defaultdict[uuid.UUID, list[Span]] = defaultdict(list)
     for route in current:
-        starts, ends = route.planned_start, back.get(route.id, route.planned_end) + TURNAROUND
-        ends = max(ends, home.get(route.id, ends))
-        found[route.vehicle_id].append((min(starts, route.started_at or starts) - TURNAROUND, ends))
+        starts = min(route.planned_start, route.started_at or route.planned_start)
+        found[route.vehicle_id].append((starts - TURNAROUND, home[route.id]))
     return dict(found)
-
-
-async def _back_at(
-    session: AsyncSession, node: FulfilmentNode, routes: Sequence[Route], *, now: datetime
-) -> dict[uuid.UUID, datetime]:
-    """Route under way -> when its van is back by what is known now, later or sooner than it was planned."""
-    stops = await session.scalars(
-        select(Stop)
-        .where(one_of(Stop.route_id, [route.id for route in routes]), col(Stop.state).in_((*AHEAD, StopState.ARRIVED)))
-        .order_by(col(Stop.sequence))
-    )
-    home = Point(latitude=node.latitude, longitude=node.longitude)
-    found = {route.id: now for route in routes}
-    for stop in stops:
-        left = max(now, stop.eta_expected or stop.planned_arrival) + timedelta(seconds=stop.service_seconds)
-        way = drive_seconds(Point(latitude=stop.latitude, longitude=stop.longitude), home)
-        found[stop.route_id] = max(found[stop.route_id], left + timedelta(seconds=way))
-    return found
 
 
 def vans_of(

@@ -113,9 +113,9 @@ async def to_plan(
     """
     ends = at_minute(day + timedelta(days=days), 0, zone=ZoneInfo(node.time_zone))
     policy = await rules.current(session)
-    home = await homecomings(session, node=node, planning=policy.planning)
+    home = await homecomings(session, node=node, planning=policy.planning, now=now)
     crews = await availability.crews(session, node, absent=absent)
-    busy = await availability.commitments(session, node, home, now=now)
+    busy = await availability.commitments(session, node, home)
     vans = availability.vans_of(crews, busy, node=node, day=day, days=days, leave_after=leave_after)
     drafted = await _drafted(session, node, day, days, vans) if policy.planning.change_minor else {}
     drops = await acquainted(

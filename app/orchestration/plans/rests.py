@@ -79,7 +79,7 @@ def _slowest(planning: Planning, kind: str) -> float:
     """What is left of a van's speed in the worst traffic."""
     known = planning.vehicle_kinds.get(kind)
     traffic = [band.speed_factor for band in planning.traffic] if known is None or known.in_traffic else []
-    return (1.0 if known is None else known.speed_factor) * min(traffic, default=1.0)
+    return planning.speed_factor(kind) * min(traffic, default=1.0)
 
 
 def standstills(records: Sequence[Record], *, speed_factor: float = 1.0) -> Iterator[Standstill]:

@@ -183,6 +183,11 @@ class Planning(Part):
         found = self.vehicle_kinds.get(kind)
         return found is not None and found.ends_anywhere
 
+    def speed_factor(self, kind: str) -> float:
+        """How fast vehicles of this kind are on a free road: 1 is as a van."""
+        found = self.vehicle_kinds.get(kind)
+        return 1.0 if found is None else found.speed_factor
+
     @model_validator(mode="after")
     def _traffic_covers_the_day(self) -> Self:
         starts = [band.from_minute for band in self.traffic]
