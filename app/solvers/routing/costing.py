@@ -18,14 +18,14 @@ def route_costs(whole: Whole, plan: Plan) -> NDArray[np.float64]:
         return np.zeros(0)
     metres, seconds = plan_legs(whole, plan)
     first_legs = plan.starts[:-1] + np.arange(routes)
-    costs = _each(kinds.fixed_costs, plan, 0.0) + _each(kinds.costs_per_metre, plan, 1.0) * np.add.reduceat(
+    costs = by_route(kinds.fixed_costs, plan, 0.0) + by_route(kinds.costs_per_metre, plan, 1.0) * np.add.reduceat(
         metres, first_legs
     )
-    per_second = _each(kinds.costs_per_second, plan, 0.0)
-    overtime = _each(kinds.overtime_costs_per_second, plan, 0.0)
+    per_second = by_route(kinds.costs_per_second, plan, 0.0)
+    overtime = by_route(kinds.overtime_costs_per_second, plan, 0.0)
     if per_second.any() or overtime.any():
         durations = _durations(whole, plan, seconds)
-        over = np.maximum(0.0, durations - _each(kinds.regular_seconds, plan, FAR))
+        over = np.maximum(0.0, durations - by_route(kinds.regular_seconds, plan, FAR))
         costs = costs + per_second * durations + overtime * over
     if whole.data.prices is not None:
         kind_of_visit = np.repeat(plan.kinds, np.diff(plan.starts))
@@ -50,7 +50,7 @@ def penalties_of(whole: Whole) -> NDArray[np.float64]:
     return np.full(whole.data.visit_count, 1e9) if given is None else np.asarray(given, dtype=np.float64)
 
 
-def _each(values: NDArray[Any] | None, plan: Plan, default: float) -> NDArray[np.float64]:
+def by_route(values: NDArray[Any] | None, plan: Plan, default: float) -> NDArray[np.float64]:
     """The kinds' values by route."""
     if values is None:
         return np.full(len(plan.kinds), default)

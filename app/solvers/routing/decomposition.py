@@ -64,11 +64,8 @@ class Whole:
 
     def leg_places(self, plan: Plan) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """From where to where each leg of the plan leads, route by route; -1 for an open start or end."""
-        kinds = self.data.kinds
-        ends_of = [
-            np.where(np.asarray(rows) < 0, -1, self.terminals[np.asarray(rows)])[plan.kinds]
-            for rows in (kinds.start_rows, kinds.end_rows)
-        ]
+        kinds, terminals = self.data.kinds, np.append(self.terminals, -1)
+        ends_of = [terminals[np.asarray(rows)][plan.kinds] for rows in (kinds.start_rows, kinds.end_rows)]
         inner = self.places[plan.visits]
         firsts, lasts = plan.starts[:-1], plan.starts[1:]
         starts = np.insert(inner, firsts, ends_of[0])

@@ -16,11 +16,12 @@ from app.solvers.routing import pyvrp_model, pyvrp_search, refinement, ruled_sea
 from app.solvers.routing.annealing import Found, OnRound, Schedule, anneal
 from app.solvers.routing.answering import InfeasiblePlan, answer
 from app.solvers.routing.decomposition import Whole
-from app.solvers.routing.flattening import Flat, unknown_to_kernel, within_reach
+from app.solvers.routing.flattening import Flat, unknown_to_kernel
 from app.solvers.routing.kernel import FAR, Plan
 from app.solvers.routing.ortools_engine import keep_drivable
 from app.solvers.routing.pricing import unserved_cost
 from app.solvers.routing.problem import Reload, RoutingProblem
+from app.solvers.routing.reach import within_reach
 from app.solvers.routing.rules import Item, visits_of
 from app.solvers.routing.savings import savings_routes
 from app.solvers.routing.schedule import Terms, timetable

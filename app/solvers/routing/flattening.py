@@ -21,7 +21,7 @@ from app.solvers.routing.problem import (
     service_of,
 )
 from app.solvers.routing.rules import Item
-from app.solvers.routing.schedule import Terms, is_drivable
+from app.solvers.routing.schedule import Terms
 
 Traits = tuple[object, ...]
 
@@ -106,22 +106,6 @@ def flatten(terms: Terms) -> Flat:
         vehicles=tuple(tuple(kind) for kind in kinds),
         visits=problem.visits,
     )
-
-
-def within_reach(terms: Terms) -> Flat:
-    """The same without visits that no vehicle can serve, even were it empty: trying them over and over costs time.
-
-    Whoever is of a pair stays.
-    """
-    problem, flat = terms.problem, flatten(terms)
-    paired = {id for pair in problem.pairs for id in (pair.pickup_visit_id, pair.delivery_visit_id)}
-    ones = [vehicles[0] for vehicles in flat.vehicles]
-    reached = tuple(
-        visit
-        for visit in problem.visits
-        if visit.id in paired or any(is_drivable(terms, vehicle, [visit]) for vehicle in ones)
-    )
-    return flat if len(reached) == len(problem.visits) else flatten(Terms(replace(problem, visits=reached)))
 
 
 def _loads(problem: RoutingProblem, name: str) -> NDArray[np.int64]:

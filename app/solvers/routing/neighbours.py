@@ -32,13 +32,13 @@ def nearest_points(points: NDArray[np.float64], count: int) -> NDArray[np.int32]
 
 @compiled
 def search(points: Any, cell: Any, order: Any, first: Any, shape: Any, side: float, found: Any) -> None:
-    """Rings of cells around each point, until no nearer one can lie outside."""
+    """Rings of cells around each point, until there are enough and none nearer can lie outside; then sorts those."""
     n, count = found.shape
-    best = np.empty(count, np.float64)
+    seen, far = np.empty(n, np.int32), np.empty(n, np.float64)
+    last = max(shape[0], shape[1])
     for i in range(n):
-        best[:] = math.inf
-        ring = 0
-        while ring <= max(shape[0], shape[1]):
+        size, ring, until = 0, 0, last
+        while ring <= until:
             for a in range(max(cell[i, 0] - ring, 0), min(cell[i, 0] + ring + 1, shape[0])):
                 edge = abs(a - cell[i, 0]) == ring
                 step = 1 if edge else max(2 * ring, 1)
@@ -49,21 +49,21 @@ def search(points: Any, cell: Any, order: Any, first: Any, shape: Any, side: flo
                     for place in range(first[at], first[at + 1]):
                         j = order[place]
                         if j != i:
-                            far = (points[i, 0] - points[j, 0]) ** 2 + (points[i, 1] - points[j, 1]) ** 2
-                            if far < best[count - 1]:
-                                put(best, found, i, j, far)
-            if best[count - 1] <= (ring * side) ** 2:
-                break
+                            seen[size] = j
+                            far[size] = (points[i, 0] - points[j, 0]) ** 2 + (points[i, 1] - points[j, 1]) ** 2
+                            size += 1
+            if until == last and size >= count:
+                farthest = math.sqrt(np.partition(far[:size], count - 1)[count - 1])
+                until = min(last, math.ceil(farthest / side))
             ring += 1
+        _keep_nearest(found[i], seen[:size], far[:size])
 
 
 @compiled
-def put(best: Any, found: Any, i: int, j: int, far: float) -> None:
-    """Into the sorted list of the nearest so far; the farthest drops out."""
-    place = best.shape[0] - 1
-    while place > 0 and best[place - 1] > far:
-        best[place] = best[place - 1]
-        found[i, place] = found[i, place - 1]
-        place -= 1
-    best[place] = far
-    found[i, place] = j
+def _keep_nearest(found: Any, seen: Any, far: Any) -> None:
+    """The nearest of those seen, sorted; who was seen first wins among equals."""
+    count = found.shape[0]
+    near = np.flatnonzero(far <= np.partition(far, count - 1)[count - 1])
+    order = near[np.argsort(far[near], kind="mergesort")]
+    for k in range(count):
+        found[k] = seen[order[k]]

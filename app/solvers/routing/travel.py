@@ -48,7 +48,8 @@ class Travel:
         a, b = np.asarray(origins, dtype=np.int64), np.asarray(destinations, dtype=np.int64)
         if self.matrix is not None:
             return self.matrix.distances_metres[a, b], self.matrix.durations_seconds[a, b]
-        return self._estimate(self.points[:, a], self.points[:, b])
+        metres, seconds = self._estimate(self.points[:, a], self.points[:, b])
+        return metres.astype(np.int64), seconds.astype(np.int64)
 
     def block(self, places: Places, *, kind: type[np.integer[Any]] = np.int64) -> TravelMatrix:
         """A square matrix of these places only, in their order; one array for both where metres are seconds.
@@ -61,9 +62,12 @@ class Travel:
         same = given is not None and given.durations_seconds is given.distances_metres
         seconds = metres if same else np.empty_like(metres)
         for first in range(0, len(kept), ROWS_AT_ONCE):
-            rows = slice(first, first + ROWS_AT_ONCE)
+            rows, ahead = slice(first, first + ROWS_AT_ONCE), slice(first, None)
             if given is None:
-                metres[rows], seconds[rows] = self._estimate(points[:, rows, None], points[:, None, :])
+                found = self._estimate(points[:, rows, None], points[:, None, ahead])
+                for matrix, way in zip((metres, seconds), found, strict=True):
+                    matrix[rows, ahead] = way
+                    matrix[ahead, rows] = matrix[rows, ahead].T  # every way back is as long
                 continue
             square = kept[rows, None], kept[None, :]
             metres[rows] = given.distances_metres[square]
@@ -71,12 +75,20 @@ class Travel:
                 seconds[rows] = given.durations_seconds[square]
         return TravelMatrix(distances_metres=metres, durations_seconds=seconds)
 
-    def _estimate(self, origins: NDArray[np.float64], destinations: NDArray[np.float64]) -> tuple[Integers, Integers]:
+    def _estimate(
+        self, origins: NDArray[np.float64], destinations: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The great circle over the chord, times the detour factor, at the road's speed. Whole metres and seconds."""
-        chord = np.sqrt(sum((origins[axis] - destinations[axis]) ** 2 for axis in range(3)))
-        metres = 2 * EARTH_RADIUS_METRES * self.road.detour_factor * np.arcsin(np.minimum(chord / 2, 1.0))
-        seconds = metres / self.road.speed_metres_per_second
-        return np.rint(metres).astype(np.int64), np.rint(seconds).astype(np.int64)
+        way = (origins[0] - destinations[0]) ** 2
+        for axis in (1, 2):
+            way += (origins[axis] - destinations[axis]) ** 2
+        np.sqrt(way, out=way)
+        way /= 2
+        np.minimum(way, 1.0, out=way)
+        np.arcsin(way, out=way)
+        way *= 2 * EARTH_RADIUS_METRES * self.road.detour_factor
+        seconds = way / self.road.speed_metres_per_second
+        return np.rint(way, out=way), np.rint(seconds, out=seconds)
 
 
 def on_sphere(locations: Sequence[Location]) -> NDArray[np.float64]:

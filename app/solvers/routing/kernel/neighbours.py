@@ -82,6 +82,8 @@ def by_time(
         count = 0
         for k in range(_consider(c, candidates, size, considered)):
             v = considered[k]
+            if count == size and min(there[c, v], back[c, v]) >= keys[count - 1]:
+                continue
             before = there[c, v] + _lost(opens[c], closes[c], stay[c] + seconds_there[c, v], opens[v], closes[v])
             after = back[c, v] + _lost(opens[v], closes[v], stay[v] + seconds_back[c, v], opens[c], closes[c])
             count = _take(found[c], keys, count, v, min(before, after))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.solvers.routing.kernel.layout import FAR, KIND, VISIT, KernelData, VehicleKinds
+from app.solvers.routing.kernel.matrices import ways_back
 from app.solvers.routing.kernel.memory import FIRST, LONE, SECOND, Memory
 from app.solvers.routing.kernel.neighbours import near_in_distance, near_in_time
 from app.solvers.routing.kernel.rolling import seeded
@@ -123,8 +124,7 @@ def _both_ways(matrix: NDArray[Any], *, is_open: bool) -> tuple[NDArray[np.int32
     if is_open:
         there = np.pad(there, ((0, 0), (0, 1), (0, 1)))
     there = np.ascontiguousarray(there, dtype=np.int32)
-    back = there.transpose(0, 2, 1)
-    return there, there if np.array_equal(there, back) else np.ascontiguousarray(back)
+    return there, ways_back(there)
 
 
 NO_LIMIT: dict[str, float] = {

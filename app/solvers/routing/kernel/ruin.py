@@ -28,15 +28,19 @@ SOON_CHANCE = 0.5  # where there are windows: strings of visits that are near in
 LENGTHEN_CHANCE = 0.01
 WHOLE_TRIP_CHANCE = 0.2  # where vehicles reload: only an emptied trip can move elsewhere
 ABSENT_TRIED = 12
+IN_FOCUS = 64
 
 
 @compiled
 def ruin(m: Any) -> None:
-    """Remove strings around a random visit; the pool then holds what is removed and some that were absent before."""
+    """Remove strings around a visit in focus; the pool then holds what is removed and some that were absent before.
+
+    In focus are visits whose numbers follow one another, which mostly lie near one another.
+    """
     n, node = m.visits, nodes(m)
     m.pool_size = 0
     absent = m.absent_size
-    centre = below(dice(m), n)
+    centre = (m.focus + below(dice(m), min(n, IN_FOCUS))) % n
     _invite(m, centre, absent)
     average = (n - absent) / max(m.in_use, 1)
     longest = min(LONGEST_STRING, average)

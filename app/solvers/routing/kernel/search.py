@@ -22,6 +22,8 @@ FIRST_TURN, SHORTEST_TURN, LONGEST_TURN = 64, 16, 20_000
 SMALLEST_GAIN = 1e-6
 # How much dearer than acceptable a plan may be for local search to be tried on it, in temperatures and in mean legs.
 PROMISING_TEMPERATURES, PROMISING_LEGS = 8.0, 2.0
+# So many iterations in a row ruin near one another: what they read of the matrices stays in the processor's cache.
+STAY = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +130,9 @@ def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> 
     for r in range(m.slots):
         m.in_use += routes(m)[r].size > 0
     reach = PROMISING_LEGS * mean_leg(m)
-    for _ in range(iterations):
+    for done in range(iterations):
+        if done % STAY == 0:
+            m.focus = below(dice(m), m.visits)
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0

@@ -76,6 +76,12 @@ def test_one_tour_serves_all_and_costs_its_metres() -> None:
     assert (left(solution), solution.quality.solver) == ({}, "doorstep")
 
 
+def test_couriers_who_all_start_and_end_where_they_are_needed_pay_only_for_what_lies_between() -> None:
+    fleet = [van(str(at), start_location=None, end_location=None, max_stops=3) for at in range(3)]
+    solution = solved(*fleet, *(visit(f"{at}", 2 * at + 1) for at in range(7)))
+    assert (solution.distance_metres, left(solution)) == (8_000, {})
+
+
 def test_windows_decide_the_order() -> None:
     solution = solved(van(), visit("near", 1, windows=(window(60, 70),)), visit("far", 9, windows=(window(20, 30),)))
     assert routes(solution) == {"van": ["far", "near"]}
