@@ -34,7 +34,7 @@ async def homecomings(
         .where(or_(col(Route.node_id) == node.id, col(Vehicle.node_id) == node.id), col(Route.state).in_(CURRENT))
     )
     back, speeds = {}, {}
-    for route, kind in found.tuples():
+    for route, kind in found.all():
         back[route.id] = route.planned_end
         if route.state is RouteState.IN_PROGRESS or planning.ends_anywhere(kind):
             speeds[route.id] = planning.speed_factor(kind)

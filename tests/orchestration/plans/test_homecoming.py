@@ -15,7 +15,7 @@ from app.orchestration.travel import drive_seconds
 from tests.factories.days import PLAN
 from tests.factories.planning import NOON, a_network, orders, own_fleet, run
 
-LATE = NOON + timedelta(hours=9)
+EARLY, LATE = NOON - timedelta(hours=6), NOON + timedelta(hours=9)
 COURIERS = {"vehicle_kinds": {"van": {"ends_anywhere": True, "speed_factor": 0.5}}}
 
 
@@ -28,7 +28,7 @@ async def a_route(database: Database) -> Route:
         return (await session.scalars(select(Route))).one()
 
 
-async def back(database: Database, now: datetime = NOON, **rules: Any) -> datetime:
+async def back(database: Database, now: datetime = EARLY, **rules: Any) -> datetime:
     async with database.reading() as session:
         node = (await session.scalars(select(FulfilmentNode))).one()
         (found,) = (await homecomings(session, node=node, planning=Planning(**rules), now=now)).values()
@@ -45,7 +45,7 @@ async def way_home(database: Database, sequence: int) -> timedelta:
 
 async def set_off(database: Database) -> None:
     async with database.transaction() as session:
-        await session.execute(update(Route).values(state=RouteState.IN_PROGRESS, started_at=NOON))
+        await session.execute(update(Route).values(state=RouteState.IN_PROGRESS, started_at=EARLY))
 
 
 async def change(database: Database, sequence: int, **values: Any) -> None:
@@ -75,13 +75,14 @@ async def test_once_it_is_late_it_is_back_late_and_never_sooner_than_planned(dat
     await set_off(database)
     await change(database, 2, eta_expected=LATE, service_seconds=300)
     assert await back(database) == LATE + timedelta(minutes=5) + await way_home(database, 2) + TURNAROUND
-    await change(database, 2, eta_expected=NOON)
+    await change(database, 2, eta_expected=EARLY)
     assert await back(database) == route.planned_end + TURNAROUND
 
 
 async def test_whoever_still_stands_at_a_door_leaves_it_now_at_the_soonest(database: Database) -> None:
     await a_route(database)
     await set_off(database)
+    await change(database, 1, state=StopState.DEPARTED, arrived_at=EARLY, departed_at=EARLY)
     await change(database, 2, state=StopState.ARRIVED, arrived_at=NOON)
     assert await back(database, now=LATE) == LATE + await way_home(database, 2) + TURNAROUND
 
