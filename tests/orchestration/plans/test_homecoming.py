@@ -16,7 +16,7 @@ from tests.factories.days import PLAN
 from tests.factories.planning import NOON, a_network, orders, own_fleet, run
 
 EARLY, LATE = NOON - timedelta(hours=6), NOON + timedelta(hours=9)
-COURIERS = {"vehicle_kinds": {"van": {"ends_anywhere": True, "speed_factor": 0.5}}}
+COURIERS: dict[str, Any] = {"vehicle_kinds": {"van": {"ends_anywhere": True, "speed_factor": 0.5}}}
 
 
 async def a_route(database: Database) -> Route:

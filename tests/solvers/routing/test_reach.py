@@ -1,6 +1,7 @@
 """Whom no empty vehicle can serve is found by the arrays as by the timetable."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 
@@ -14,9 +15,9 @@ from tests.solvers.routing.everything import problems
 
 def without_rules(posed: RoutingProblem) -> RoutingProblem:
     """The same without what only a look at a whole route can judge."""
-    free = {"setup_seconds": 0, "release_seconds": None, "late_cost_per_second": None, "group": None}
+    free: dict[str, Any] = {"setup_seconds": 0, "release_seconds": None, "late_cost_per_second": None, "group": None}
     visits = [replace(one, windows=one.windows[:1], **free) for one in posed.visits]
-    plain = {"breaks": (), "driving_rule": None, "loading": Loading.ANY, "reload_locations": ()}
+    plain: dict[str, Any] = {"breaks": (), "driving_rule": None, "loading": Loading.ANY, "reload_locations": ()}
     fleet = [replace(one, **plain) for one in posed.vehicles]
     posed = replace(posed, visits=tuple(visits), vehicles=tuple(fleet), pairs=(), together=(), apart=(), traffic={})
     return replace(posed, balance_cost_per_second=0.0)
