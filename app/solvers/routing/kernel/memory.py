@@ -26,7 +26,7 @@ NUMBERS = (
     "nodes", "rich", "timing", "tied", "reloading", "riding", "balanced", "epoch",
     "clock", "worked", "waited", "room", "kinks_size", "rests", "pending", "earliest", "soft", "drive_seconds",
     "thorough", "in_use", "tick", "saved_nodes", "saved_routes", "pool_size", "absent_size", "blink",
-    "joins", "two_way", "choosy", "adding", "focus",
+    "joins", "two_way", "choosy", "adding", "focus", "stay",
 )  # fmt: skip
 LONE, FIRST, SECOND = 0, 1, 2
 FAR_AWAY = 1 << 40

@@ -18,6 +18,8 @@ from app.solvers.routing.kernel.rolling import below, roll
 from app.solvers.routing.kernel.ruin import ruin
 from app.solvers.routing.kernel.starting import Plan, adopt, plan_of
 
+# Where iterations are counted turns are all alike, so that the answer does not depend on how fast they are.
+COUNTED_TURN = 100
 FIRST_TURN, SHORTEST_TURN, LONGEST_TURN = 64, 16, 20_000
 SMALLEST_GAIN = 1e-6
 # How much dearer than acceptable a plan may be for local search to be tried on it, in temperatures and in mean legs.
@@ -58,7 +60,7 @@ def improve(
     memory = prepare(data, seed=seed)
     adopt(memory, plan)
     limit, measure = iterations if iterations is not None else 1 << 62, how_far or _nothing_spent
-    done, size, before = 0, FIRST_TURN, measure()
+    done, size, before = 0, FIRST_TURN if iterations is None else COUNTED_TURN, measure()
     fill(memory.record)
     ratio = end_temperature / start_temperature
     while done < limit and before < 1.0:
@@ -69,7 +71,8 @@ def improve(
         anneal(memory.record, size, start_temperature * ratio**share, ratio**step)
         done += size
         now = measure()
-        size = _next_turn(size, now - before)
+        if iterations is None:
+            size = _next_turn(size, now - before)
         before = now
     best, cost = plan_of(memory), float(memory.record["best_cost"][0])
     keep_last(memory.record)
@@ -130,9 +133,11 @@ def anneal(memory: Any, iterations: int, temperature: float, cooling: float) -> 
     for r in range(m.slots):
         m.in_use += routes(m)[r].size > 0
     reach = PROMISING_LEGS * mean_leg(m)
-    for done in range(iterations):
-        if done % STAY == 0:
+    for _ in range(iterations):
+        if m.stay == 0:
             m.focus = below(dice(m), m.visits)
+            m.stay = STAY
+        m.stay -= 1
         m.tick += 1
         m.saved_nodes = 0
         m.saved_routes = 0

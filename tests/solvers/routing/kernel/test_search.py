@@ -58,6 +58,19 @@ def test_the_same_seed_and_iterations_give_the_same_plan() -> None:
     assert (first.cost, first.iterations) == (second.cost, second.iterations)
 
 
+@pytest.mark.parametrize("spent_a_look", [1e-7, 1e-5, 1e-3])
+def test_the_same_iterations_give_the_same_plan_however_long_they_take(spent_a_look: float) -> None:
+    dice = np.random.default_rng(3)
+    points = dice.uniform(0, 1_000, (121, 2))
+    metres = np.asarray(np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)), np.int64)
+    fleet = kinds(count=20, capacity=15, start_rows=np.array([120]), end_rows=np.array([120]))
+    data = KernelData(distances=metres, durations=metres, demands=np.ones((120, 1), np.int64), kinds=fleet)
+    looks = iter(np.arange(0.0, 1.0, spent_a_look).tolist())
+    heat: dict[str, Any] = {"seed": 1, "start_temperature": 100.0, "end_temperature": 1.0, "iterations": 3_000}
+    timed, untimed = (improve(data, Plan.of([]), how_far=look, **heat) for look in (lambda: next(looks), None))
+    assert (timed.cost, timed.plan.routes()) == (untimed.cost, untimed.plan.routes())
+
+
 def test_the_answer_is_never_dearer_than_the_plan_given() -> None:
     best = search(circle())
     again = search(circle(), best.plan, iterations=1)
