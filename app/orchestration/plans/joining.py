@@ -134,6 +134,7 @@ async def adopt(session: AsyncSession, *, found: Published, joined: Joined, now:
         entries.append(_changed(routes[id], joined.drops[id], now=now))
     await operations.plan_shipments(session, going)
     await operations.settle(session, [shipment for shipment, _ in going], now=now)
+    await published.served_after_all(session, going)
     await log.append_all(session, entries)
     decided = [(drop, routes[id], None) for id, group in joined.drops.items() for drop in group]
     await published.record(session, decided, solver="insertion", now=now)

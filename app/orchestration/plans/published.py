@@ -24,6 +24,7 @@ from app.models import (
     FulfilmentNode,
     Order,
     PauseKind,
+    Plan,
     Route,
     RouteState,
     Shipment,
@@ -294,6 +295,19 @@ async def _last_gone(session: AsyncSession, route_ids: Sequence[uuid.UUID]) -> d
         .group_by(col(Stop.route_id))
     )
     return {route_id: (last, reached) for route_id, last, reached in found.all()}
+
+
+async def served_after_all(session: AsyncSession, going: Sequence[tuple[Shipment, Stop]]) -> None:
+    """The plans of the routes that these shipments go on leave them out no more."""
+    of_routes = select(col(Route.plan_id)).where(one_of(Route.id, {stop.route_id for _, stop in going}))
+    plans = await session.scalars(
+        select(Plan)
+        .where(col(Plan.id).in_(of_routes), func.jsonb_array_length(col(Plan.unassigned)) > 0)
+        .with_for_update()
+    )
+    served = {str(shipment.id) for shipment, _ in going}
+    for plan in plans:
+        plan.unassigned = [reason for reason in plan.unassigned if reason["shipmentId"] not in served]
 
 
 def retime(route: Route, timed: routing.Route, written: Written, loaded: Loaded) -> None:

@@ -304,6 +304,7 @@ async def _joining(
                 entries.append(operations.planned(shipment, stop, rows[id], actor=SYSTEM, now=now))
     await operations.plan_shipments(session, going)
     await operations.settle(session, [shipment for shipment, _ in going], now=now)
+    await published.served_after_all(session, going)
     return entries
 
 

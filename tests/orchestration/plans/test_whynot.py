@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from app.cli import application
 from app.core.database import Database
-from app.models import JobKind, Order, Plan, Vehicle
+from app.models import JobKind, Order, Plan, PlanState, Vehicle
 from tests.client import DISPATCHER, SECRET, Client
 from tests.factories.planning import TOMORROW, a_network, orders, own_fleet, run
 
@@ -60,6 +60,20 @@ async def test_the_whole_diagnosis_is_shown_with_the_plan_and_with_the_order(
     of_order = found["orderByReference"]["unassigned"]
     assert of_order.pop("cheapestRelaxation") == {"change": "Give a vehicle the skill COLD"}
     assert of_order == {name: reason[name] for name in ("code", "refusedBy", "ruledOut")}
+
+
+async def test_whoever_joins_a_published_route_is_left_out_no_more(database: Database) -> None:
+    await planned_without(database, required_skills=["COLD"])
+    published = {"date": TOMORROW.isoformat(), "seconds": 1, "publish": True}
+    _, without = await run(database, JobKind.PLAN_ROUTES, published)
+    assert without["unassigned"] == 1
+    async with database.transaction() as session:
+        await session.execute(update(Vehicle).values(skills=["COLD"]))
+    _, joined = await run(database, JobKind.PLAN_ROUTES, published)
+    assert (joined["joined"], joined["unassigned"]) == (1, 0)
+    async with database.reading() as session:
+        plan = (await session.scalars(select(Plan).where(col(Plan.state) == PlanState.PUBLISHED))).one()
+    assert plan.unassigned == []
 
 
 async def test_the_shares_say_which_rule_keeps_how_many_vans_away(client: Client, database: Database) -> None:
