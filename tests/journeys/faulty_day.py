@@ -101,6 +101,7 @@ async def drive(running: Platform, scenario: Scenario) -> dict[str, Any]:
     injecting = asyncio.create_task(faults.inject())
     report = await day.run()
     injecting.cancel()
+    await asyncio.wait([injecting])  # it may be asking the database: two cannot at once
     ended_at = clock.now()
     await _quiet(lambda: database.fetchval(UNFINISHED))
     await _quiet(lambda: database.fetchval(UNSENT, ended_at))
