@@ -303,7 +303,7 @@ async def served_after_all(session: AsyncSession, going: Sequence[tuple[Shipment
     plans = await session.scalars(
         select(Plan)
         .where(col(Plan.id).in_(of_routes), func.jsonb_array_length(col(Plan.unassigned)) > 0)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     served = {str(shipment.id) for shipment, _ in going}
     for plan in plans:
